@@ -1,0 +1,40 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let package = Package(
+  name: "Ingot",
+  platforms: [.macOS(.v15)],
+  products: [
+    // An app links one of the two, never both: they hold the same classes.
+    .library(name: "Ingot", targets: ["Ingot"]),
+    .library(name: "IngotABI", type: .dynamic, targets: ["IngotABI"]),
+  ],
+  targets: [
+    // The C ABI: one header, and the thread-local error text.
+    .target(name: "CIngot"),
+    // ingot.h implemented over Ingot: resolve handles, call, translate the outcome.
+    .target(name: "IngotABI", dependencies: ["CIngot", "Ingot"]),
+    // The library. It imports Metal: Apple's on a Mac, ours on Linux.
+    .target(
+      name: "Ingot",
+      dependencies: [.target(name: "Metal", condition: .when(platforms: [.linux]))],
+      linkerSettings: [
+        // Without CoreGraphics a command-line tool may be given no default device.
+        .linkedFramework("CoreGraphics", .when(platforms: [.macOS]))
+      ]
+    ),
+    .testTarget(name: "IngotTests", dependencies: ["Ingot"], path: "tests/swift/IngotTests"),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+#if os(Linux)
+  package.targets += [
+    // The compute part of Apple's Metal in software: same names, same rules.
+    .target(name: "Metal", dependencies: ["CMetalRuntime"]),
+    // What Swift cannot say: fibers, launching, faults; and the MSL headers that kernels include.
+    .target(name: "CMetalRuntime"),
+    .testTarget(
+      name: "MetalTests", dependencies: ["Metal", "CMetalRuntime"], path: "tests/swift/MetalTests"),
+  ]
+#endif

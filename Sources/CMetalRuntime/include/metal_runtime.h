@@ -1,0 +1,120 @@
+// What a compiled MSL kernel, the runtime that launches it and the Swift module `Metal` agree on.
+// Freestanding: the compiled kernels include this text as well.
+#ifndef METAL_RUNTIME_H
+#define METAL_RUNTIME_H
+
+typedef __UINT8_TYPE__ mtl_u8;
+typedef __UINT32_TYPE__ mtl_u32;
+typedef __UINT64_TYPE__ mtl_u64;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+  MTL_BUFFER_SLOTS = 31,
+  MTL_THREADGROUP_SLOTS = 31,
+  MTL_SIMD_WIDTH = 32,
+};
+
+/// How the entry point of a kernel is called; the compiler chooses the fastest form the kernel allows.
+enum {
+  /// `mtl_range_entry`: uses only the position in the grid; one call runs a stretch of a row.
+  MTL_ENTRY_RANGE = 0,
+  /// `mtl_group_entry`: no barrier; one call runs a whole threadgroup.
+  MTL_ENTRY_GROUP = 1,
+  /// `mtl_thread_entry`: has barriers; one call runs one thread, on a fiber of its own.
+  MTL_ENTRY_THREAD = 2,
+};
+
+/// One dispatch.
+typedef struct mtl_launch {
+  /// What each slot of the buffer table points to: buffer plus offset, or the copied inline bytes.
+  void *buffers[MTL_BUFFER_SLOTS];
+  /// Bytes of dynamic threadgroup memory per slot.
+  mtl_u32 threadgroup_lengths[MTL_THREADGROUP_SLOTS];
+  mtl_u32 threads_per_grid[3];
+  /// As asked for; groups at the edge of the grid may be smaller.
+  mtl_u32 threads_per_threadgroup[3];
+  mtl_u32 threadgroups_per_grid[3];
+  /// Not 0: run the threadgroups in an order made from this seed.
+  mtl_u64 order_seed;
+  /// A thread that runs longer fails the dispatch with MTL_FAULT_TIMEOUT; 0 for no limit.
+  mtl_u64 timeout_nanoseconds;
+} mtl_launch;
+
+/// The threadgroup that is running.
+typedef struct mtl_group {
+  mtl_u32 position[3]; // in the grid of threadgroups
+  mtl_u32 size[3];     // its actual size
+  mtl_u32 simdgroups;
+  mtl_u32 reserved;
+  void *threadgroup[MTL_THREADGROUP_SLOTS]; // dynamic threadgroup memory
+} mtl_group;
+
+/// The thread that is running, for MTL_ENTRY_THREAD.
+typedef struct mtl_thread {
+  mtl_u32 position_in_grid[3];
+  mtl_u32 position_in_threadgroup[3];
+  mtl_u32 index_in_threadgroup;
+  mtl_u32 index_in_simdgroup;
+  mtl_u32 simdgroup_index;
+} mtl_thread;
+
+typedef void (*mtl_range_entry)(const mtl_launch *, mtl_u32 x_begin, mtl_u32 x_end, mtl_u32 y, mtl_u32 z);
+typedef void (*mtl_group_entry)(const mtl_launch *, const mtl_group *);
+typedef void (*mtl_thread_entry)(const mtl_launch *, const mtl_group *, const mtl_thread *);
+
+/// What kernels call. A shared object of a kernel has the symbol `mtl_runtime` (a pointer to this table), which the
+/// loader sets after dlopen, so that the host program needs to export nothing.
+typedef struct mtl_runtime_table {
+  void (*threadgroup_barrier)(void);
+  void (*simdgroup_barrier)(void);
+} mtl_runtime_table;
+
+/// A loaded kernel.
+typedef struct mtl_kernel {
+  void *entry;
+  mtl_u32 entry_kind;
+  mtl_u32 stack_bytes; // of a fiber; 0 for the default
+} mtl_kernel;
+
+enum {
+  MTL_FAULT_NONE = 0,
+  MTL_FAULT_ADDRESS = 1,  // SIGSEGV or SIGBUS in kernel code
+  MTL_FAULT_TIMEOUT = 2,  // ran longer than timeout_nanoseconds
+  MTL_FAULT_STACK = 3,    // a fiber's stack overflowed
+  MTL_FAULT_BARRIER = 4,  // some threads of a group ended while others waited at a barrier
+  MTL_FAULT_MEMORY = 5,   // no memory for stacks or threadgroup memory
+};
+
+/// How a dispatch ended.
+typedef struct mtl_result {
+  mtl_u32 fault;
+  mtl_u32 reserved;
+  void *address; // MTL_FAULT_ADDRESS: what was accessed
+} mtl_result;
+
+#ifdef __cplusplus
+}
+#endif
+
+// The host's side; compiled kernels leave it out.
+#ifndef MTL_KERNEL_CODE
+
+extern const mtl_runtime_table mtl_host_runtime;
+
+/// Runs all threadgroups of `launch`, on the calling thread and the process's pool of workers (one a core, started at
+/// the first use), and returns when all have ended. One call at a time uses the pool; others run on their own thread.
+mtl_result mtl_dispatch(const mtl_kernel *kernel, const mtl_launch *launch);
+
+/// The MSL headers that compiled kernels include, as text; `name` is NULL after the last.
+typedef struct mtl_header {
+  const char *name;
+  const char *text;
+  unsigned long length;
+} mtl_header;
+extern const mtl_header mtl_headers[];
+
+#endif
+#endif
