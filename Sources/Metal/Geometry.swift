@@ -1,3 +1,5 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, for Apple's names
+
 /// The dimensions of a grid or threadgroup. As on macOS it is not `Equatable`.
 public struct MTLSize: Sendable, BitwiseCopyable {
   public var width: Int
