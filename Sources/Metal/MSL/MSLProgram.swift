@@ -1,0 +1,86 @@
+import CMetalRuntime
+
+/// How a library is compiled; the same text with other options is another library.
+struct MSLOptions: Hashable, Sendable {
+  var mathMode: MTLMathMode = .fast
+  /// Whether unqualified maths functions mean those of `metal::precise`.
+  var preciseFunctions = false
+  /// (major << 16) + minor, as `MTLLanguageVersion`.
+  var languageVersion: UInt = 196610
+  var macros: [String: String] = [:]
+}
+
+/// One argument of a kernel that the host sets.
+struct MSLArgument: Hashable, Sendable {
+  enum Kind: UInt8, Sendable { case buffer, threadgroup }
+  var name: String
+  var kind: Kind
+  var index: Int
+  /// Of what the argument points to; `.none` for `void`.
+  var dataType: MTLDataType
+  /// Bytes of one element.
+  var dataSize: Int
+  var alignment: Int
+  var access: MTLBindingAccess
+  var isConstantAddressSpace: Bool
+  var isUsed: Bool
+}
+
+/// What the host must know of a kernel; buffers come first, then threadgroup memory, each by index.
+struct MSLKernelDescription: Hashable, Sendable {
+  var name: String
+  var arguments: [MSLArgument]
+  /// The bound of `[[max_total_threads_per_threadgroup(n)]]`.
+  var maxTotalThreads: Int?
+}
+
+/// Why a library or pipeline could not be made.
+struct MSLError: Error, Hashable, Sendable {
+  enum Kind: Sendable {
+    /// The text is no valid MSL; the message has the compiler's lines.
+    case compileFailure
+    case compilerMissing
+    case compilerFailed
+    case cacheUnusable
+    /// The library has no such kernel, or it does not load.
+    case pipeline
+  }
+  var kind: Kind
+  var message: String
+}
+
+/// The text of a library: checked, rewritten, and the kernels in it.
+final class MSLProgram: Sendable {
+  /// By name. Their arguments' types, sizes and alignments are known once the pipeline is there.
+  let kernels: [MSLKernelDescription]
+
+  init(kernels: [MSLKernelDescription]) { self.kernels = kernels }
+
+  /// Checks `source`, or finds the outcome of an earlier check in the cache.
+  static func compile(source: String, options: MSLOptions) throws(MSLError) -> MSLProgram {
+    throw MSLError(kind: .compilerMissing, message: "the MSL compiler is not part of this build")
+  }
+
+  /// Compiles one kernel, or loads it from the cache.
+  func pipeline(_ kernel: String) throws(MSLError) -> MSLPipeline {
+    throw MSLError(kind: .compilerMissing, message: "the MSL compiler is not part of this build")
+  }
+}
+
+/// A loaded kernel. The shared object stays loaded for good: its code may be running.
+final class MSLPipeline: @unchecked Sendable {
+  let kernel: mtl_kernel
+  let description: MSLKernelDescription
+  let staticThreadgroupMemoryLength: Int
+  let maxTotalThreadsPerThreadgroup: Int
+
+  init(
+    kernel: mtl_kernel, description: MSLKernelDescription, staticThreadgroupMemoryLength: Int,
+    maxTotalThreadsPerThreadgroup: Int
+  ) {
+    self.kernel = kernel
+    self.description = description
+    self.staticThreadgroupMemoryLength = staticThreadgroupMemoryLength
+    self.maxTotalThreadsPerThreadgroup = maxTotalThreadsPerThreadgroup
+  }
+}
