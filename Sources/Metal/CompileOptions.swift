@@ -37,3 +37,18 @@ public enum MTLLibraryOptimizationLevel: Int, Sendable {
   case `default` = 0
   case size = 1
 }
+
+/// How source is compiled. There are no `preprocessorMacros` here: their values are Foundation's objects.
+open class MTLCompileOptions {
+  open var languageVersion = MTLLanguageVersion.version3_2
+  open var mathMode = MTLMathMode.fast
+  open var mathFloatingPointFunctions = MTLMathFloatingPointFunctions.fast
+  open var libraryType = MTLLibraryType.executable
+  open var installName: String?
+  open var preserveInvariance = false
+  open var optimizationLevel = MTLLibraryOptimizationLevel.default
+  /// 0 leaves the limit to the compiler.
+  open var maxTotalThreadsPerThreadgroup = 0
+
+  public init() {}
+}

@@ -18,3 +18,19 @@ public struct MTLSize: Sendable, BitwiseCopyable {
 public func MTLSizeMake(_ width: Int, _ height: Int, _ depth: Int) -> MTLSize {
   MTLSize(width: width, height: height, depth: depth)
 }
+
+/// What a resource would take from a heap, in bytes.
+public struct MTLSizeAndAlign: Sendable, BitwiseCopyable {
+  public var size: Int
+  public var align: Int
+
+  public init() { self.init(size: 0, align: 0) }
+
+  public init(size: Int, align: Int) {
+    self.size = size
+    self.align = align
+  }
+}
+
+public typealias CFTimeInterval = Double
+public typealias MTLTimestamp = UInt64
