@@ -1,4 +1,12 @@
-#include "ingot.h"
+// The text of the last error, kept per thread: Swift has no thread-local variables.
+#include "boundary.h"
+
+static _Thread_local char text[CINGOT_ERROR_CAPACITY];
+static _Thread_local ingot_error_info info;
+
+char *cingot_error_text(void) { return text; }
+
+ingot_error_info *cingot_error_info(void) { return &info; }
 
 const char *ingot_status_name(ingot_status status) {
 #define NAME(status) \

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, for the C names
+
 // The C side of Ingot. A file here does three things: resolve handles, call Ingot, translate the outcome. An `if`
 // about the subject belongs in Ingot. `@c @implementation` makes the compiler match each function with ingot.h.
 import CIngot

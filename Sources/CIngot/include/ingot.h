@@ -11,7 +11,10 @@
  *   `*length` (if not NULL) is its whole length in bytes without the NUL.
  * - Every function may be called from any thread; an encoder from one thread at a time (a second one gets
  *   INGOT_ERROR_STATE).
- * - Structs begin with `size`: set it to `sizeof` before the call. They grow only at their end.
+ * - Structs begin with `size`: set it to `sizeof` before the call. They grow only at their end; no more than `size`
+ *   bytes are read or written, and a size below that of the struct's first version is refused.
+ * - After a fork the child of a process that has opened a device gets INGOT_ERROR_STATE from every function that takes
+ *   or makes a handle: neither Metal nor Ingot's threads exist there.
  *
  * An app links libIngotABI or the Swift product `Ingot`, never both: they hold the same classes.
  */
@@ -234,7 +237,7 @@ typedef struct ingot_argument_info {
 
 /* Compiles MSL (MTLDevice.makeLibrary(source:options:)), once per text, options and device. `options` may be NULL. */
 ingot_status ingot_library_compile(
-    ingot_device _Nullable device, const char *_Nullable source, uint64_t length,
+    ingot_device _Nullable device, const char *_Nullable source,
     const ingot_compile_options *_Nullable options, ingot_library _Nullable *_Nullable library);
 /* The names of the library's kernels, one a line, sorted. */
 ingot_status ingot_library_get_kernel_names(

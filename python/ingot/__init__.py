@@ -1,0 +1,1 @@
+"""Metal compute from Python."""
