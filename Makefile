@@ -33,7 +33,7 @@ lint: $(VENV)/packages-build $(VENV)/packages-demo $(VENV)/packages-test $(VENV)
 	$(RUN) tools/lint.py
 
 bench: $(VENV)/built $(VENV)/packages-bench
-	$(RUN) -m tests.bench
+	$(RUN) tests/bench/run.py
 
 clean:
 	rm -rf $(VENV) .build examples/.build python/build python/*.egg-info python/ingot/*.so python/ingot/*.dylib
