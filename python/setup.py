@@ -14,7 +14,9 @@ LIBRARY = "libIngotABI.dylib" if DARWIN else "libIngotABI.so"
 
 if DARWIN:
     if platform.machine() != "arm64":
-        sys.exit("ingot: needs Apple silicon and an arm64 Python (this one is x86_64, on an Intel Mac or under Rosetta)")
+        sys.exit(
+            "ingot: needs Apple silicon and an arm64 Python (this one is x86_64, on an Intel Mac or under Rosetta)"
+        )
     # A universal2 Python would build for x86_64 too and tag the wheel so; setuptools reads these when imported.
     os.environ["MACOSX_DEPLOYMENT_TARGET"] = "15.0"
     os.environ["ARCHFLAGS"] = "-arch arm64"
@@ -49,7 +51,7 @@ def replace_library(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copy2(source, temporary)
-    os.replace(temporary, target)
+    temporary.replace(target)
 
 
 class BuildExt(build_ext):
