@@ -1,0 +1,101 @@
+/// What a kernel argument is given: a buffer, a value, or a length of threadgroup memory.
+///
+///     try encoder.dispatch(saxpy, x, y, .float(2), grid: x.count)
+///
+/// Values are copied into the command buffer; they can stand only for `constant` and `const device` arguments.
+public struct Argument: Sendable {
+  enum Content: Sendable {
+    case buffer(Buffer)
+    case scalar(DType, bits: UInt64)
+    case bytes([UInt8])
+    case threadgroup(nbytes: Int)
+    case unrepresentable(String)
+  }
+
+  let content: Content
+
+  public static func buffer(_ buffer: Buffer) -> Argument { Argument(content: .buffer(buffer)) }
+
+  /// The bytes of a value of any plain type, for `struct` and vector arguments.
+  public static func bytes<T: BitwiseCopyable>(of value: T) -> Argument {
+    withUnsafeBytes(of: value) { Argument(content: .bytes(Array($0))) }
+  }
+}
+
+/// What can be given as a kernel argument: `Buffer`, `Argument`, and every `BufferElement` as a value.
+public protocol ArgumentConvertible {
+  var asArgument: Argument { get }
+}
+
+extension Argument: ArgumentConvertible {
+  public var asArgument: Argument { self }
+}
+
+extension Buffer: ArgumentConvertible {
+  public var asArgument: Argument { .buffer(self) }
+}
+
+extension ArgumentConvertible where Self: BufferElement {
+  public var asArgument: Argument { Argument(scalar: self) }
+}
+
+extension Bool: ArgumentConvertible {}
+extension Int8: ArgumentConvertible {}
+extension UInt8: ArgumentConvertible {}
+extension Int16: ArgumentConvertible {}
+extension UInt16: ArgumentConvertible {}
+extension Int32: ArgumentConvertible {}
+extension UInt32: ArgumentConvertible {}
+extension Int64: ArgumentConvertible {}
+extension UInt64: ArgumentConvertible {}
+extension Float: ArgumentConvertible {}
+extension BFloat16: ArgumentConvertible {}
+
+// These are found behind a leading dot: `.float(2)`, `.uint32(count)`.
+extension ArgumentConvertible where Self == Argument {
+  public static func float(_ value: some BinaryFloatingPoint) -> Argument { Argument(scalar: Float(value)) }
+  public static func float(_ value: some BinaryInteger) -> Argument { Argument(scalar: Float(value)) }
+  public static func bfloat16(_ value: some BinaryFloatingPoint) -> Argument {
+    Argument(scalar: BFloat16(Float(value)))
+  }
+  public static func int8(_ value: some BinaryInteger) -> Argument { Argument(Int8.self, value) }
+  public static func uint8(_ value: some BinaryInteger) -> Argument { Argument(UInt8.self, value) }
+  public static func int16(_ value: some BinaryInteger) -> Argument { Argument(Int16.self, value) }
+  public static func uint16(_ value: some BinaryInteger) -> Argument { Argument(UInt16.self, value) }
+  public static func int32(_ value: some BinaryInteger) -> Argument { Argument(Int32.self, value) }
+  public static func uint32(_ value: some BinaryInteger) -> Argument { Argument(UInt32.self, value) }
+  public static func int64(_ value: some BinaryInteger) -> Argument { Argument(Int64.self, value) }
+  public static func uint64(_ value: some BinaryInteger) -> Argument { Argument(UInt64.self, value) }
+  public static func bool(_ value: Bool) -> Argument { Argument(scalar: value) }
+  /// Threadgroup memory, in bytes; rounded up to the 16 that Metal asks for.
+  public static func threadgroup(bytes: Int) -> Argument { Argument(content: .threadgroup(nbytes: bytes)) }
+}
+
+#if !(os(macOS) && arch(x86_64))
+  extension Float16: ArgumentConvertible {}
+
+  extension ArgumentConvertible where Self == Argument {
+    public static func half(_ value: some BinaryFloatingPoint) -> Argument {
+      Argument(scalar: Float16(value))
+    }
+    public static func half(_ value: some BinaryInteger) -> Argument { Argument(scalar: Float16(value)) }
+  }
+#endif
+
+extension Argument {
+  init<T: BufferElement>(scalar value: T) {
+    var bits: UInt64 = 0
+    withUnsafeMutableBytes(of: &bits) { $0.storeBytes(of: value, as: T.self) }
+    self.init(content: .scalar(T.dtype, bits: bits))
+  }
+
+  /// A number that `T` cannot hold becomes an argument that the dispatch refuses: this cannot throw.
+  init<T: BufferElement & FixedWidthInteger>(_ type: T.Type, _ value: some BinaryInteger) {
+    if let exact = T(exactly: value) {
+      self.init(scalar: exact)
+    } else {
+      self.init(
+        content: .unrepresentable("\(value) is no \(T.dtype.name), which holds \(T.min) to \(T.max)"))
+    }
+  }
+}

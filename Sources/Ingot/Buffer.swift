@@ -1,0 +1,57 @@
+import Metal
+
+/// Typed memory that the CPU and the GPU share.
+///
+///     let x = try device.array([1, 2, 3] as [Float])
+///     try x.withUnsafe(of: Float.self) { print($0[0]) }
+///
+/// The memory goes away when the last buffer, encoder and unfinished submission that uses it is gone. Buffers may be
+/// used from any thread; what the GPU is writing cannot be read (`.inFlight`).
+public final class Buffer: Sendable {
+  /// Of this buffer value, never reused.
+  public let id: UInt64
+  /// Bytes into the storage.
+  public let offset: Int
+  public let nbytes: Int
+  /// Elements.
+  public let count: Int
+  public let dtype: DType
+  public let shape: [Int]
+
+  let storage: Storage
+  /// The device's id, here to save a hop for each argument of each dispatch.
+  let deviceID: UInt64
+
+  private static let identifiers = Identifiers()
+
+  init(storage: Storage, layout: Layout) {
+    id = Self.identifiers.next()
+    offset = 0
+    nbytes = layout.nbytes
+    count = layout.count
+    dtype = layout.dtype
+    shape = layout.shape
+    self.storage = storage
+    deviceID = storage.device.id
+  }
+
+  /// Of the memory; all windows of one storage share it. Never reused.
+  public var storageID: UInt64 { storage.id }
+
+  public var device: Device { storage.device }
+
+  /// Apple's object; the buffer begins at `offset` in it.
+  public var metalBuffer: any MTLBuffer { storage.metal }
+
+  /// What debuggers and Metal's own messages call the memory.
+  public var label: String? {
+    get { storage.label }
+    set { storage.label = newValue }
+  }
+}
+
+extension Buffer: CustomStringConvertible {
+  public var description: String {
+    "Buffer(\(dtype.name), shape: \(shape), \(nbytes) bytes\(label.map { ", '\($0)'" } ?? ""))"
+  }
+}

@@ -1,0 +1,175 @@
+import Metal
+import Synchronization
+
+/// Encodes dispatches and commits them once: one encoder is one command buffer (`MTLCommandBuffer`).
+///
+///     let encoder = device.encoder(label: "saxpy")
+///     try encoder.dispatch(saxpy, x, y, .float(2), grid: x.count)
+///     try encoder.commitAndWait()
+///
+/// An encoder is for one thread at a time; a second one gets `.state`. One that is dropped uncommitted is discarded.
+public final class CommandEncoder: @unchecked Sendable {
+  // Unchecked: everything that changes belongs to the thread that has put `phase` to `.busy`. No checks of
+  // exclusivity either: they would cost as much as the rest of a dispatch.
+
+  public let device: Device
+  public let label: String?
+  public let ordering: Ordering
+
+  let id: UInt64
+  private let phase = Atomic<Phase>(.encoding)
+
+  /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
+  @exclusivity(unchecked) private var commandBuffer: (any MTLCommandBuffer)?
+  @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
+  @exclusivity(unchecked) var uses = EncoderUses()
+  @exclusivity(unchecked) var hazards = HazardTracker()
+  @exclusivity(unchecked) var bindings = Bindings()
+  @exclusivity(unchecked) var dispatchCount = 0
+  @exclusivity(unchecked) var barrierCount = 0
+
+  enum Phase: UInt8, AtomicRepresentable {
+    case encoding, busy, committed, discarded
+  }
+
+  private static let identifiers = Identifiers()
+
+  init(device: Device, label: String?, ordering: Ordering) {
+    self.device = device
+    self.label = label
+    self.ordering = ordering
+    id = Self.identifiers.next()
+    LiveObjects.Counters.encoders.increment()
+  }
+
+  deinit {
+    abandon()
+    LiveObjects.Counters.encoders.decrement()
+  }
+
+  /// What messages call it.
+  var name: String { label.map { "encoder '\($0)'" } ?? "encoder \(id)" }
+}
+
+extension CommandEncoder {
+  /// Makes the encoder this thread's until `leave`.
+  @inline(__always)
+  func enter() throws(IngotError) {
+    let (isMine, found) = phase.compareExchange(expected: .encoding, desired: .busy, ordering: .acquiring)
+    if !isMine { throw refusal(found) }
+  }
+
+  @inline(__always)
+  func leave(_ next: Phase = .encoding) { phase.store(next, ordering: .releasing) }
+
+  @inline(never)
+  private func refusal(_ phase: Phase) -> IngotError {
+    switch phase {
+    case .committed: .state("\(name) is committed already; make another encoder for more work")
+    case .discarded: .state("\(name) is discarded; make another encoder")
+    default: .state("\(name) is in use by another thread; an encoder is for one thread at a time")
+    }
+  }
+
+  /// Takes a slot and makes Metal's command buffer and compute encoder, if they are not there.
+  @inline(never)
+  func begin() throws(IngotError) -> any MTLComputeCommandEncoder {
+    let commandBuffer = try beginCommandBuffer()
+    let encoder = withAutoreleasePool {
+      let encoder = commandBuffer.makeComputeCommandEncoder(
+        dispatchType: ordering == .serial ? .serial : .concurrent)
+      if let label { encoder?.label = label }
+      return encoder
+    }
+    guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
+    computeEncoder = encoder
+    return encoder
+  }
+
+  private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
+    if let commandBuffer { return commandBuffer }
+    try device.queue.slots.take()
+    let made = withAutoreleasePool {
+      let made = device.queue.metal.makeCommandBuffer()
+      if let label { made?.label = label }
+      return made
+    }
+    guard let made else {
+      device.queue.slots.free(committed: false)
+      throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
+    }
+    commandBuffer = made
+    return made
+  }
+}
+
+extension CommandEncoder {
+  /// Commits what was encoded (`MTLCommandBuffer.commit`), and returns at once.
+  ///
+  /// Everything allocated before is made resident first. Throws `.state` if it was committed or discarded before.
+  @discardableResult
+  public func commit() throws(IngotError) -> Submission {
+    try enter()
+    do throws(IngotError) {
+      let submission = try withAutoreleasePool { () throws(IngotError) in try submit(beginCommandBuffer()) }
+      leave(.committed)
+      return submission
+    } catch {
+      leave()
+      throw error
+    }
+  }
+
+  /// Commits, and blocks until the GPU is done. Throws `.commandBuffer` if it failed.
+  @available(*, noasync, message: "use await commit().completed()")
+  @discardableResult
+  public func commitAndWait() throws(IngotError) -> Submission {
+    let submission = try commit()
+    try submission.wait()
+    return submission
+  }
+
+  /// Gives up what was encoded. Throws `.state` if it was committed before.
+  public func discard() throws(IngotError) {
+    try enter()
+    abandon()
+    leave(.discarded)
+  }
+
+  private func submit(_ commandBuffer: any MTLCommandBuffer) -> Submission {
+    computeEncoder?.endEncoding()
+    let queue = device.queue
+    let uses = takeUses()
+    let submission = queue.enrol { ticket in
+      Submission(
+        ticket: ticket, label: label ?? "", dispatches: dispatchCount, barriers: barrierCount, uses: uses)
+    }
+    for use in uses.storages { use.storage.stamp(submission.ticket, writes: use.writes) }
+    device.residency?.flush()
+    commandBuffer.addCompletedHandler { submission.finish($0, in: queue) }
+    commandBuffer.commit()
+    drop()
+    return submission
+  }
+
+  private func takeUses() -> EncoderUses {
+    defer { uses = EncoderUses() }
+    return uses
+  }
+
+  private func drop() {
+    commandBuffer = nil
+    computeEncoder = nil
+  }
+
+  /// Metal aborts the process if an encoder is released before `endEncoding()`.
+  private func abandon() {
+    guard commandBuffer != nil else { return }
+    withAutoreleasePool {
+      computeEncoder?.endEncoding()
+      drop()
+    }
+    uses = EncoderUses()
+    device.queue.slots.free(committed: false)
+  }
+}

@@ -1,0 +1,71 @@
+import Metal
+import Synchronization
+
+extension Device {
+  /// How many Metal devices there are.
+  public static var count: Int { withAutoreleasePool { MTLCopyAllDevices().count } }
+
+  /// The system's default device, one object per GPU and process.
+  ///
+  /// Throws `.deviceNotFound` if there is none, or only the software device and `requireGPU` or `INGOT_REQUIRE_GPU=1`.
+  public static func `default`(requireGPU: Bool = false) throws(IngotError) -> Device {
+    try shared(index: nil, requireGPU: requireGPU)
+  }
+
+  /// The device at `index` of `MTLCopyAllDevices`, one object per GPU and process.
+  public static func at(_ index: Int, requireGPU: Bool = false) throws(IngotError) -> Device {
+    try shared(index: index, requireGPU: requireGPU)
+  }
+
+  /// A device object with its own queue, caches, residency set and counters; for tests, and to keep work apart.
+  public static func isolated(
+    index: Int? = nil, requireGPU: Bool = false, residency: Bool = true
+  ) throws(IngotError) -> Device {
+    try open(index: index, requireGPU: requireGPU, residency: residency, configuration: .ofProcess())
+  }
+
+  static func open(
+    index: Int?, requireGPU: Bool, residency: Bool, configuration: Configuration
+  ) throws(IngotError) -> Device {
+    try withAutoreleasePool { () throws(IngotError) in
+      try Device(
+        metal: find(index, requireGPU: requireGPU || configuration.requireGPU),
+        residency: residency && !configuration.noResidency, configuration: configuration)
+    }
+  }
+
+  private static let opened = Mutex<[UInt64: Device]>([:])
+
+  private static func shared(index: Int?, requireGPU: Bool) throws(IngotError) -> Device {
+    let configuration = try Configuration.ofProcess()
+    return try withAutoreleasePool { () throws(IngotError) in
+      let metal = try find(index, requireGPU: requireGPU || configuration.requireGPU)
+      let id = metal.registryID
+      // Made under the lock: two threads must not make two.
+      return try opened.withLock { (opened) throws(IngotError) in
+        if let device = opened[id] { return device }
+        let device = try open(
+          index: index, requireGPU: requireGPU, residency: true, configuration: configuration)
+        opened[id] = device
+        return device
+      }
+    }
+  }
+
+  private static func find(_ index: Int?, requireGPU: Bool) throws(IngotError) -> any MTLDevice {
+    if requireGPU && Platform.isSoftwareMetal {
+      throw IngotError(
+        .deviceNotFound,
+        "a GPU is required and there is only the software device; run on a Mac, or without requireGPU and"
+          + " INGOT_REQUIRE_GPU")
+    }
+    let all = MTLCopyAllDevices()
+    if let index {
+      if all.indices.contains(index) { return all[index] }
+      throw IngotError(.deviceNotFound, "no device \(index): there are \(all.count), counted from 0")
+    }
+    // A command-line tool can be given no default although there are devices.
+    if let device = MTLCreateSystemDefaultDevice() ?? all.first { return device }
+    throw IngotError(.deviceNotFound, "no Metal device on this system")
+  }
+}

@@ -1,0 +1,102 @@
+import Metal
+import Synchronization
+
+/// A GPU with a queue, caches and counters of its own (`MTLDevice`).
+///
+///     let device = try Device.default()
+///     let x = try device.array([1, 2, 3] as [Float])
+///
+/// On Linux it is the software device, and its `name` says so. Devices may be used from any thread.
+public final class Device: @unchecked Sendable {
+  // Unchecked: Metal's devices and queues may be used from any thread; what changes has its own lock.
+
+  /// Apple's object.
+  public let metalDevice: any MTLDevice
+  public let name: String
+  public let registryID: UInt64
+  /// Whether it is the software device and not a GPU.
+  public let isSoftware: Bool
+  public let hasUnifiedMemory: Bool
+  /// Bytes that one buffer may have.
+  public let maxBufferLength: Int
+  /// Bytes that can be in use at a time without paging (`recommendedMaxWorkingSetSize`).
+  public let recommendedWorkingSet: UInt64
+  /// Bytes of threadgroup memory that a dispatch may use.
+  public let maxThreadgroupMemory: Int
+  public let maxThreadsPerThreadgroup: Size
+
+  let id: UInt64
+  let queue: SubmissionQueue
+  let residency: Residency?
+  let libraries: LibraryCache
+  let configuration: Configuration
+
+  private static let identifiers = Identifiers()
+
+  init(metal: any MTLDevice, residency: Bool, configuration: Configuration) throws(IngotError) {
+    metalDevice = metal
+    name = metal.name
+    registryID = metal.registryID
+    isSoftware = Platform.isSoftwareMetal
+    hasUnifiedMemory = metal.hasUnifiedMemory
+    maxBufferLength = metal.maxBufferLength
+    recommendedWorkingSet = metal.recommendedMaxWorkingSetSize
+    maxThreadgroupMemory = metal.maxThreadgroupMemoryLength
+    maxThreadsPerThreadgroup = Size(metal.maxThreadsPerThreadgroup)
+    id = Self.identifiers.next()
+    queue = try SubmissionQueue(of: metal)
+    // A system that refuses residency sets leaves a device that works without.
+    self.residency = residency ? Residency(of: metal, queue: queue.metal) : nil
+    libraries = LibraryCache()
+    self.configuration = configuration
+    LiveObjects.Counters.devices.increment()
+  }
+
+  deinit {
+    withAutoreleasePool { residency?.detach(from: queue.metal) }
+    LiveObjects.Counters.devices.decrement()
+  }
+
+  /// Apple's command queue, in which this device's encoders are committed.
+  public var metalQueue: any MTLCommandQueue { queue.metal }
+
+  /// Whether residency sets are in use.
+  public var hasResidencySets: Bool { residency != nil }
+
+  /// How long an encoder waits for one of Metal's command buffers when too many are unfinished; a minute at first.
+  public var slotTimeout: Duration {
+    get { queue.slots.timeout }
+    set { queue.slots.timeout = newValue }
+  }
+
+  /// Whether it belongs to a GPU family (`supportsFamily`), for example 5001, the raw value of `.metal3`.
+  public func supports(family: Int) -> Bool {
+    MTLGPUFamily(rawValue: family).map(supports) ?? false
+  }
+
+  public func supports(_ family: MTLGPUFamily) -> Bool { metalDevice.supportsFamily(family) }
+
+  /// Starts an encoder, which becomes one command buffer.
+  ///
+  /// `INGOT_ORDERING` in the environment overrides `ordering`.
+  public func encoder(label: String? = nil, ordering: Ordering = .automatic) -> CommandEncoder {
+    CommandEncoder(device: self, label: label, ordering: configuration.ordering ?? ordering)
+  }
+
+  /// Compiles MSL (`makeLibrary(source:options:)`), once per text and options; later calls return the same library.
+  ///
+  /// Throws `.compile` with the place if it does not compile.
+  public func compile(_ source: String, options: CompileOptions = CompileOptions()) throws(IngotError)
+    -> Library
+  {
+    try libraries.library(source: source, options: options, device: self)
+  }
+}
+
+extension Size {
+  init(_ size: MTLSize) { self.init(size.width, size.height, size.depth) }
+}
+
+extension MTLSize {
+  init(_ size: Size) { self.init(width: size.x, height: size.y, depth: size.z) }
+}

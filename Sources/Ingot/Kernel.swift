@@ -1,0 +1,105 @@
+import Metal
+import Synchronization
+
+/// A compute function, ready to dispatch (`MTLComputePipelineState`), that knows its arguments.
+///
+///     let kernel = try library.kernel("saxpy")
+///     print(kernel.arguments.map(\.name), kernel.maxThreadsPerThreadgroup)
+///
+/// Kernels may be used from any thread.
+public final class Kernel: @unchecked Sendable {
+  // Unchecked: pipeline states may be used from any thread; `rules` is never written after init.
+
+  public let name: String
+  /// Buffers by index, then threadgroup memory by index.
+  public let arguments: [KernelArgument]
+  /// Threads that one threadgroup of this kernel may have.
+  public let maxThreadsPerThreadgroup: Int
+  /// Threads in a SIMD-group.
+  public let threadExecutionWidth: Int
+  /// Bytes of threadgroup memory that the kernel declares itself.
+  public let staticThreadgroupMemory: Int
+  /// Apple's object.
+  public let metalPipeline: any MTLComputePipelineState
+
+  let deviceID: UInt64
+  /// One for each of `arguments`, in plain memory: the hot path reads them without reference counting.
+  let rules: UnsafePointer<ArgumentRule>
+  /// Arguments that are buffers; they come first.
+  let bufferCount: Int
+  /// Bit i: the argument at position i must be given.
+  let required: UInt64
+  let usesThreadgroupMemory: Bool
+  /// The last encoder that noted this kernel.
+  let mark = Atomic<UInt64>(0)
+
+  init(name: String, pipeline: any MTLComputePipelineState, arguments: [KernelArgument], deviceID: UInt64) {
+    self.name = name
+    self.arguments = arguments
+    self.deviceID = deviceID
+    metalPipeline = pipeline
+    maxThreadsPerThreadgroup = pipeline.maxTotalThreadsPerThreadgroup
+    threadExecutionWidth = max(1, pipeline.threadExecutionWidth)
+    staticThreadgroupMemory = pipeline.staticThreadgroupMemoryLength
+    bufferCount = arguments.prefix { $0.kind == .buffer }.count
+    usesThreadgroupMemory = staticThreadgroupMemory > 0 || bufferCount < arguments.count
+    required = arguments.indices.reduce(0) { arguments[$1].isUsed ? $0 | 1 << $1 : $0 }
+    rules = ArgumentRule.rules(for: arguments)
+    LiveObjects.Counters.kernels.increment()
+  }
+
+  deinit {
+    rules.deallocate()
+    LiveObjects.Counters.kernels.decrement()
+  }
+}
+
+extension Kernel: CustomStringConvertible {
+  public var description: String { "Kernel(\(name)(\(arguments.map(\.name).joined(separator: ", "))))" }
+}
+
+/// What the argument at one position accepts, without references.
+struct ArgumentRule {
+  let isBuffer: Bool
+  let reads: Bool
+  let writes: Bool
+  let takesInline: Bool
+  /// The slot in Metal's table.
+  let index: Int
+  /// The only dtype accepted; nil for any.
+  let dtype: DType?
+  /// A buffer's bytes must be a multiple of it.
+  let divisor: Int
+  /// The bits of an offset that must be 0.
+  let misalignment: Int
+
+  init(_ argument: KernelArgument) {
+    isBuffer = argument.kind == .buffer
+    reads = argument.access.contains(.read)
+    writes = argument.access.contains(.write)
+    takesInline = argument.takesInline
+    index = argument.index
+    dtype = argument.acceptedDType
+    // The bytes of a buffer of the right dtype always divide.
+    divisor = dtype == nil && !argument.isUntyped ? max(1, argument.nbytes) : 1
+    misalignment = max(1, argument.alignment) - 1
+  }
+
+  static func rules(for arguments: [KernelArgument]) -> UnsafePointer<ArgumentRule> {
+    let rules = UnsafeMutablePointer<ArgumentRule>.allocate(capacity: max(1, arguments.count))
+    for (position, argument) in arguments.enumerated() {
+      (rules + position).initialize(to: ArgumentRule(argument))
+    }
+    return UnsafePointer(rules)
+  }
+}
+
+extension KernelArgument {
+  /// `char`, `uchar` and `void` pointers take buffers of any dtype.
+  var isUntyped: Bool {
+    width == 1 && (dtype == .int8 || dtype == .uint8) || dtype == nil && nbytes <= 1
+  }
+
+  /// The dtype that a buffer must have; nil for any.
+  var acceptedDType: DType? { width == 1 && !isUntyped ? dtype : nil }
+}

@@ -1,0 +1,87 @@
+import Metal
+import Synchronization
+
+/// Compiled MSL: kernels by name (`MTLLibrary`).
+///
+///     let library = try device.compile(source)
+///     let saxpy = try library.kernel("saxpy")
+///
+/// Libraries may be used from any thread.
+public final class Library: @unchecked Sendable {
+  // Unchecked: Metal's libraries may be used from any thread.
+
+  /// Sorted.
+  public let kernelNames: [String]
+  /// Apple's object.
+  public let metalLibrary: any MTLLibrary
+
+  private let metalDevice: any MTLDevice
+  private let deviceID: UInt64
+  /// A kernel is made at its first use, under its own lock: others need not wait for its compilation.
+  private let kernels: [String: Once<Kernel>]
+
+  init(metal: any MTLLibrary, device: Device) {
+    metalLibrary = metal
+    metalDevice = device.metalDevice
+    deviceID = device.id
+    kernelNames = metal.functionNames.sorted()
+    kernels = Dictionary(kernelNames.map { ($0, Once()) }, uniquingKeysWith: { first, _ in first })
+    LiveObjects.Counters.libraries.increment()
+  }
+
+  deinit { LiveObjects.Counters.libraries.decrement() }
+
+  /// The kernel of that name; its pipeline is made at the first call (`makeComputePipelineState`).
+  ///
+  /// Throws `.argument` with the names there are if it is none of them, `.pipeline` if Metal cannot make it.
+  public func kernel(_ name: String) throws(IngotError) -> Kernel {
+    guard let kernel = kernels[name] else { throw unknown(name) }
+    return try kernel.value { () throws(IngotError) in
+      try withAutoreleasePool { () throws(IngotError) in try makeKernel(name) }
+    }
+  }
+
+  private func makeKernel(_ name: String) throws(IngotError) -> Kernel {
+    guard let function = metalLibrary.makeFunction(name: name), function.functionType == .kernel else {
+      throw IngotError(.pipeline, "'\(name)' is no kernel, or has function constants that need values")
+    }
+    let descriptor = MTLComputePipelineDescriptor()
+    descriptor.label = name
+    descriptor.computeFunction = function
+    do {
+      let (pipeline, reflection) = try metalDevice.makeComputePipelineState(
+        descriptor: descriptor, options: [.bindingInfo, .bufferTypeInfo])
+      let arguments = KernelArgument.arguments(from: reflection)
+      return Kernel(name: name, pipeline: pipeline, arguments: arguments, deviceID: deviceID)
+    } catch {
+      throw IngotError(.pipeline, "Metal makes no pipeline of kernel '\(name)': \(Platform.text(of: error))")
+    }
+  }
+
+  private func unknown(_ name: String) -> IngotError {
+    guard let nearest = Suggestion.nearest(to: name, among: kernelNames) else {
+      return .argument("no kernel '\(name)': the library has none")
+    }
+    return .argument(
+      "no kernel '\(name)'; did you mean '\(nearest)'? The library has \(kernelNames.joined(separator: ", "))"
+    )
+  }
+}
+
+extension Library: CustomStringConvertible {
+  public var description: String { "Library(\(kernelNames.joined(separator: ", ")))" }
+}
+
+/// A value that is made at its first use, by one thread while others wait; a failure is not kept.
+final class Once<Value: AnyObject & Sendable>: Sendable {
+  private let made = Mutex<Value?>(nil)
+
+  func value(_ make: () throws(IngotError) -> Value) throws(IngotError) -> Value {
+    try made.withLock { (made) throws(IngotError) in
+      if let made { return made }
+      let value = try make()
+      made = value
+      return value
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import Synchronization
+
+/// How many of Ingot's objects are alive, so that a test can assert that nothing is left.
+///
+/// Libraries and kernels live as long as the device that caches them; use `Device.isolated` to see them go.
+public enum LiveObjects {
+  public static var devices: Int { Counters.devices.load(ordering: .relaxed) }
+  /// Allocations of device memory that a buffer, an encoder or an unfinished submission holds.
+  public static var storages: Int { Counters.storages.load(ordering: .relaxed) }
+  public static var libraries: Int { Counters.libraries.load(ordering: .relaxed) }
+  public static var kernels: Int { Counters.kernels.load(ordering: .relaxed) }
+  public static var encoders: Int { Counters.encoders.load(ordering: .relaxed) }
+  public static var submissions: Int { Counters.submissions.load(ordering: .relaxed) }
+  /// Objects of the software Metal; 0 with Apple's.
+  public static var metalObjects: Int { Platform.liveMetalObjects }
+
+  enum Counters {
+    static let devices = Atomic<Int>(0)
+    static let storages = Atomic<Int>(0)
+    static let libraries = Atomic<Int>(0)
+    static let kernels = Atomic<Int>(0)
+    static let encoders = Atomic<Int>(0)
+    static let submissions = Atomic<Int>(0)
+  }
+}
+
+extension Atomic where Value == Int {
+  func increment() { wrappingAdd(1, ordering: .relaxed) }
+  func decrement() { wrappingSubtract(1, ordering: .relaxed) }
+}
+
+/// Numbers that are never given twice in a process.
+struct Identifiers: ~Copyable {
+  private let last = Atomic<UInt64>(0)
+  func next() -> UInt64 { last.wrappingAdd(1, ordering: .relaxed).newValue }
+}

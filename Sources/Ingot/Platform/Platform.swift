@@ -1,0 +1,57 @@
+// What differs between Apple's systems and Linux. Nothing outside this folder asks which one it is on.
+import Metal
+
+#if canImport(Darwin)
+  import Darwin
+  import Foundation
+  import ObjectiveC
+#else
+  import Glibc
+#endif
+
+enum Platform {
+  /// Whether `Metal` is the software one; its devices are no GPUs.
+  static var isSoftwareMetal: Bool {
+    #if canImport(Darwin)
+      false
+    #else
+      true
+    #endif
+  }
+
+  /// Objects of the software Metal that are alive.
+  static var liveMetalObjects: Int {
+    #if canImport(Darwin)
+      0
+    #else
+      0
+    #endif
+  }
+
+  /// The text of an error that Metal threw or left in a command buffer.
+  static func text(of error: any Error) -> String {
+    #if canImport(Darwin)
+      error.localizedDescription
+    #else
+      String(describing: error)
+    #endif
+  }
+
+  /// The value of an environment variable.
+  static func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+}
+
+/// Runs `body` in a pool of its own: many Metal calls return autoreleased objects, and a thread of Python has no pool.
+func withAutoreleasePool<T, E: Error>(_ body: () throws(E) -> T) throws(E) -> T {
+  #if canImport(Darwin)
+    // Whether `autoreleasepool` passes typed errors on depends on the SDK; a Result always comes through.
+    let result: Result<T, E> = autoreleasepool {
+      do throws(E) { return .success(try body()) } catch { return .failure(error) }
+    }
+    return try result.get()
+  #else
+    return try body()
+  #endif
+}

@@ -1,0 +1,112 @@
+import Metal
+import Synchronization
+
+/// An allocation that was handed out: what buffers are windows on, and what submissions use.
+///
+/// Encoders and unfinished submissions hold it, so it is let go of only when none of them uses it any more.
+final class Storage: @unchecked Sendable {
+  // Unchecked: Metal's buffer is only read here, but for its label, which has a lock.
+
+  let id: UInt64
+  let device: Device
+  let metal: any MTLBuffer
+  let contents: UnsafeMutableRawPointer
+  let length: Int
+  /// Which encoder has it in its list, and where: see `EncoderUses`.
+  let mark = Atomic<UInt64>(0)
+
+  private let stamps = Mutex(Stamps())
+  private let labelLock: Mutex<String?>
+
+  private static let identifiers = Identifiers()
+
+  init(device: Device, length: Int, label: String?) throws(IngotError) {
+    guard let metal = Self.allocate(length, on: device) else {
+      throw IngotError(
+        .outOfMemory,
+        "Metal has no memory for a buffer of \(length) bytes; \(device.metalDevice.currentAllocatedSize) are"
+          + " allocated on \(device.name), which works well up to \(device.recommendedWorkingSet)")
+    }
+    id = Self.identifiers.next()
+    self.device = device
+    self.metal = metal
+    self.length = length
+    contents = metal.contents()
+    labelLock = Mutex(label)
+    if let label { withAutoreleasePool { metal.label = label } }
+    device.residency?.add(metal)
+    LiveObjects.Counters.storages.increment()
+  }
+
+  deinit {
+    device.residency?.retire(metal)
+    LiveObjects.Counters.storages.decrement()
+  }
+
+  /// Memory that was dropped is held by the residency set until its next commit, so that comes before giving up.
+  private static func allocate(_ length: Int, on device: Device) -> (any MTLBuffer)? {
+    withAutoreleasePool {
+      if let metal = device.metalDevice.makeBuffer(length: length, options: .storageModeShared) {
+        return metal
+      }
+      guard let residency = device.residency, residency.flush() else { return nil }
+      return device.metalDevice.makeBuffer(length: length, options: .storageModeShared)
+    }
+  }
+
+  var label: String? {
+    get { labelLock.withLock { $0 } }
+    set {
+      labelLock.withLock {
+        $0 = newValue
+        withAutoreleasePool { metal.label = newValue }
+      }
+    }
+  }
+
+  /// Copies `bytes` over the whole memory, or repeats them if they are one element.
+  func fill(with bytes: UnsafeRawBufferPointer) {
+    let target = UnsafeMutableRawBufferPointer(start: contents, count: length)
+    switch bytes.count {
+    case length: target.copyMemory(from: bytes)
+    case 1: target.initializeMemory(as: UInt8.self, repeating: bytes[0])
+    case 2: target.initializeMemory(as: UInt16.self, repeating: bytes.loadUnaligned(as: UInt16.self))
+    case 4: target.initializeMemory(as: UInt32.self, repeating: bytes.loadUnaligned(as: UInt32.self))
+    default: target.initializeMemory(as: UInt64.self, repeating: bytes.loadUnaligned(as: UInt64.self))
+    }
+  }
+}
+
+/// Which submissions read and wrote a storage.
+struct Stamps {
+  struct Stamp {
+    let ticket: UInt64
+    let writes: Bool
+  }
+
+  /// Never many: finished ones are dropped when a new one comes.
+  var all: [Stamp] = []
+}
+
+extension Storage {
+  /// Says that the submission with this ticket uses the memory.
+  func stamp(_ ticket: UInt64, writes: Bool) {
+    stamps.withLock { stamps in
+      if !stamps.all.isEmpty { stamps.all.removeAll { !device.queue.isUnfinished($0.ticket) } }
+      stamps.all.append(Stamps.Stamp(ticket: ticket, writes: writes))
+    }
+  }
+
+  func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
+    let candidates = stamps.withLock { stamps in
+      stamps.all.isEmpty ? [] : stamps.all.filter { $0.writes || access.contains(.write) }
+    }
+    for stamp in candidates {
+      guard let submission = device.queue.unfinished(stamp.ticket) else { continue }
+      throw IngotError(
+        .inFlight,
+        "\(submission.name) still \(stamp.writes ? "writes" : "reads") this \(buffer); wait for it before host access"
+      )
+    }
+  }
+}

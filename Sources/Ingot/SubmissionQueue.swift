@@ -1,0 +1,64 @@
+import Metal
+import Synchronization
+
+/// A Metal queue, with what is unfinished in it.
+///
+/// Completed handlers hold it, and it does not hold the device: an isolated device can go while work is under way.
+final class SubmissionQueue: @unchecked Sendable {
+  // Unchecked: Metal's queues may be used from any thread.
+
+  let metal: any MTLCommandQueue
+  let slots = CommandSlots()
+
+  private struct State {
+    var lastTicket: UInt64 = 0
+    /// By ticket; never more than there are slots.
+    var unfinished: [Submission] = []
+  }
+
+  private let state = Mutex(State())
+  /// Every ticket up to this one has finished.
+  private let finishedThrough = Atomic<UInt64>(0)
+
+  init(of device: any MTLDevice) throws(IngotError) {
+    guard let metal = device.makeCommandQueue() else {
+      throw IngotError(.outOfMemory, "Metal gives no command queue for \(device.name)")
+    }
+    self.metal = metal
+    metal.label = "ingot"
+  }
+
+  /// Gives a submission its ticket; it is unfinished from now on.
+  func enrol(_ make: (_ ticket: UInt64) -> Submission) -> Submission {
+    slots.commit()
+    return state.withLock { state in
+      state.lastTicket += 1
+      let submission = make(state.lastTicket)
+      state.unfinished.append(submission)
+      return submission
+    }
+  }
+
+  /// Called by Metal's completed handler, before anyone is told.
+  func finish(_ submission: Submission) {
+    state.withLock { state in
+      state.unfinished.removeAll { $0 === submission }
+      let firstUnfinished = state.unfinished.first?.ticket ?? state.lastTicket + 1
+      finishedThrough.store(firstUnfinished - 1, ordering: .releasing)
+    }
+    slots.free(committed: true)
+  }
+
+  /// The submission with the ticket, nil if it has finished.
+  func unfinished(_ ticket: UInt64) -> Submission? {
+    if ticket <= finishedThrough.load(ordering: .acquiring) { return nil }
+    return state.withLock { state in state.unfinished.first { $0.ticket == ticket } }
+  }
+
+  func isUnfinished(_ ticket: UInt64) -> Bool { unfinished(ticket) != nil }
+
+  /// Submissions ever made, and how many of them are unfinished.
+  var counts: (submissions: Int, unfinished: Int) {
+    state.withLock { (Int($0.lastTicket), $0.unfinished.count) }
+  }
+}
