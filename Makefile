@@ -22,12 +22,14 @@ all: $(VENV)/built
 demo: $(VENV)/built $(VENV)/packages-demo
 	$(RUN) -m ingot demo $(IMAGE) -o $(OUT)
 
-test: $(VENV)/built $(VENV)/packages-demo $(VENV)/packages-test
+TESTABLE := $(VENV)/built $(VENV)/packages-demo $(VENV)/packages-test
+
+test: $(TESTABLE)
 	$(RUN) tools/test.py
 
-test-validate: export MTL_DEBUG_LAYER = 1
-test-validate: export MTL_SHADER_VALIDATION = 1
-test-validate: test
+# The same under Metal's own validation, on a Mac.
+test-validate: $(TESTABLE)
+	MTL_DEBUG_LAYER=1 MTL_SHADER_VALIDATION=1 $(RUN) tools/test.py
 
 lint: $(VENV)/packages-build $(VENV)/packages-demo $(VENV)/packages-test $(VENV)/packages-lint
 	$(RUN) tools/lint.py

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+TESTED = "C15"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="fakes what is on a Linux PATH")
 
 
@@ -69,10 +70,10 @@ def project(tmp_path: Path) -> Path:
     for name in ("tools", "tests/python"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy2(ROOT / "tools" / "conformance.py", tmp_path / "tools")
-    listed = "".join(f'{number} = {{ demands = "x", later = "y" }}\n' for number in numbers() if number != "C15")
-    conformance = f'[all]\n{listed}C15 = {{ demands = "x", tests = ["tests/python/test_a.py::test_name"] }}\n'
+    later = "".join(f'{number} = {{ demands = "x", later = "y" }}\n' for number in numbers() if number != TESTED)
+    conformance = f'[all]\n{later}{TESTED} = {{ demands = "x", tests = ["tests/python/test_a.py::test_name"] }}\n'
     (tmp_path / "tests/conformance.toml").write_text(conformance, encoding="utf-8")
-    (tmp_path / "tests/python/test_a.py").write_text('def test_name():\n    """C15"""\n', encoding="utf-8")
+    (tmp_path / "tests/python/test_a.py").write_text(f'def test_name():\n    """{TESTED}"""\n', encoding="utf-8")
     return tmp_path
 
 
