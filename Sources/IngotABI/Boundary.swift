@@ -1,8 +1,38 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase, for the C names
-
 // The C side of Ingot. A file here does three things: resolve handles, call Ingot, translate the outcome. An `if`
-// about the subject belongs in Ingot. `@c @implementation` makes the compiler match each function with ingot.h.
+// about the subject belongs in Ingot. What holds for every exported function:
+//
+// - `@c @implementation` makes the compiler match it with its declaration in ingot.h.
+// - Its body runs in `boundary`, which turns a thrown IngotError into a status and the thread's error text, drains what
+//   Metal autoreleases, and refuses to go on in a forked child.
+// - Result pointers are checked before anything is made, and written last.
+// - Integers from outside become `Int` only through `integer`, counts are compared with a limit before memory is read:
+//   a trap here would end the caller's process.
 import CIngot
 import Ingot
 
-@c @implementation public func ingot_abi_version() -> UInt32 { UInt32(INGOT_ABI_VERSION) }
+/// All handles of the process.
+let handles = HandleTable()
+
+/// Runs the body of an exported function and reports how it ended.
+@inline(__always)
+func boundary(_ body: () throws(IngotError) -> Void) -> ingot_status {
+  guard !cingot_is_forked() else { return LastError.store(.forked) }
+  return withAutoreleasePool {
+    do throws(IngotError) {
+      try body()
+      return ingot_status(INGOT_OK)
+    } catch {
+      return LastError.store(error)
+    }
+  }
+}
+
+extension IngotError {
+  static var forked: IngotError {
+    IngotError(
+      .state,
+      "this process was forked from one that had opened a Metal device, and neither Metal nor Ingot's threads survive "
+        + "that: start it with exec (Python: the 'spawn' or 'forkserver' start method), or open devices after the fork"
+    )
+  }
+}

@@ -35,12 +35,14 @@ struct HandleSlots: ~Copyable, @unchecked Sendable {
 
   @inline(__always)
   func object(_ handle: Handle, kind: HandleKind) throws(HandleError) -> Unmanaged<any HandleTable.Object> {
-    guard handle.kind == kind.rawValue else { throw handle.bits == 0 ? .null : .otherKind(handle.kind) }
-    guard handle.slot < used else { throw .stale }
+    guard handle.kind == kind.rawValue else {
+      throw HandleError(reason: handle.bits == 0 ? .null : .otherKind(handle.kind), wanted: kind)
+    }
+    guard handle.slot < used else { throw HandleError(reason: .stale, wanted: kind) }
     let slot = slots + Int(handle.slot)
     guard slot.pointee.generation == handle.generation, slot.pointee.kind == handle.kind,
       let object = slot.pointee.object
-    else { throw .stale }
+    else { throw HandleError(reason: .stale, wanted: kind) }
     return object
   }
 

@@ -31,10 +31,15 @@ struct Handle: Sendable {
 }
 
 /// Why a handle was refused.
-enum HandleError: Error {
-  case null
-  case stale
-  case otherKind(UInt8)
+struct HandleError: Error {
+  enum Reason {
+    case null
+    case stale
+    case otherKind(UInt8)
+  }
+
+  let reason: Reason
+  let wanted: HandleKind
 }
 
 /// All living handles of the process and the objects they own.

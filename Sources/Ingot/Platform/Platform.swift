@@ -44,7 +44,7 @@ enum Platform {
 }
 
 /// Runs `body` in a pool of its own: many Metal calls return autoreleased objects, and a thread of Python has no pool.
-func withAutoreleasePool<T, E: Error>(_ body: () throws(E) -> T) throws(E) -> T {
+package func withAutoreleasePool<T, E: Error>(_ body: () throws(E) -> T) throws(E) -> T {
   #if canImport(Darwin)
     // Whether `autoreleasepool` passes typed errors on depends on the SDK; a Result always comes through.
     let result: Result<T, E> = autoreleasepool {

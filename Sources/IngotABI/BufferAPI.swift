@@ -1,0 +1,95 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, for the C names
+
+// ingot.h, section "Buffer".
+import CIngot
+import Ingot
+
+@c @implementation
+public func ingot_buffer_create(
+  _ device: OpaquePointer?, _ dtype: Int32, _ shape: UnsafePointer<UInt64>?, _ dimensions: UInt64,
+  _ initial: UnsafeRawPointer?, _ initial_nbytes: UInt64, _ label: UnsafePointer<CChar>?,
+  _ buffer: UnsafeMutablePointer<OpaquePointer?>?, _ contents: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    let result = try required(buffer, "buffer")
+    let made = try device.makeBuffer(
+      dtype: element(dtype), shape: extents(shape, dimensions), initial: bytes(initial, initial_nbytes),
+      label: label.map { String(cString: $0) })
+    // Nothing can use it yet, so this access is never refused.
+    let address = try made.contents(for: .readWrite)
+    result.pointee = try handle(made)
+    contents?.pointee = address
+  }
+}
+
+private func element(_ dtype: Int32) throws(IngotError) -> DType {
+  guard let element = DType(rawValue: dtype) else {
+    let known = DType.allCases.map { "\($0.rawValue) (\($0.name))" }.joined(separator: ", ")
+    throw IngotError(.argument, "dtype is \(dtype); there is \(known)")
+  }
+  return element
+}
+
+private func extents(_ shape: UnsafePointer<UInt64>?, _ dimensions: UInt64) throws(IngotError) -> [Int] {
+  guard dimensions > 0 else { return [] }
+  guard let shape else { throw .null("shape") }
+  guard dimensions <= UInt64(INGOT_MAX_DIMENSIONS) else {
+    throw IngotError(.argument, "\(dimensions) dimensions; a buffer has at most \(INGOT_MAX_DIMENSIONS)")
+  }
+  var extents: [Int] = []
+  for dimension in 0..<Int(dimensions) {
+    try extents.append(integer(shape[dimension], "an extent of the shape"))
+  }
+  return extents
+}
+
+private func bytes(
+  _ initial: UnsafeRawPointer?, _ nbytes: UInt64
+) throws(IngotError) -> UnsafeRawBufferPointer? {
+  guard nbytes > 0 else { return nil }
+  guard let initial else { throw .null("initial") }
+  return try UnsafeRawBufferPointer(start: initial, count: integer(nbytes, "initial_nbytes"))
+}
+
+@c @implementation
+public func ingot_buffer_get_info(
+  _ buffer: OpaquePointer?, _ info: UnsafeMutablePointer<ingot_buffer_info>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffer: Buffer = try object(buffer)
+    let result = try Struct(info, "info")
+    var value = ingot_buffer_info()
+    value.id = buffer.id
+    value.storage_id = buffer.storageID
+    value.offset = UInt64(clamping: buffer.offset)
+    value.nbytes = UInt64(clamping: buffer.nbytes)
+    value.dtype = buffer.dtype.rawValue
+    value.dimensions = UInt32(clamping: buffer.shape.count)
+    withUnsafeMutableBytes(of: &value.shape) {
+      let shape = $0.assumingMemoryBound(to: UInt64.self)
+      for (index, extent) in buffer.shape.prefix(shape.count).enumerated() {
+        shape[index] = UInt64(clamping: extent)
+      }
+    }
+    result.fill(value)
+  }
+}
+
+@c @implementation
+public func ingot_buffer_get_contents(
+  _ buffer: OpaquePointer?, _ access: UInt32, _ contents: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffer: Buffer = try object(buffer)
+    let access = Access(rawValue: access)
+    guard !access.isEmpty, access.isSubset(of: .readWrite) else {
+      throw IngotError(.argument, "access is \(access.rawValue); it is INGOT_ACCESS_READ, _WRITE or both")
+    }
+    let address = try buffer.contents(for: access)
+    contents?.pointee = address
+  }
+}
+
+@c @implementation
+public func ingot_buffer_release(_ buffer: OpaquePointer?) -> ingot_status { release(buffer, .buffer) }

@@ -1,0 +1,99 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, for the C names
+
+// ingot.h, section "Encoder and submission".
+import CIngot
+import Ingot
+
+@c @implementation
+public func ingot_encoder_create(
+  _ device: OpaquePointer?, _ label: UnsafePointer<CChar>?, _ ordering: UInt32,
+  _ encoder: UnsafeMutablePointer<OpaquePointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    let result = try required(encoder, "encoder")
+    guard let ordering = Ordering(rawValue: ordering) else {
+      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 or 1")
+    }
+    result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
+  }
+}
+
+@c @implementation
+public func ingot_encoder_dispatch(
+  _ encoder: OpaquePointer?, _ kernel: OpaquePointer?, _ buffers: UnsafePointer<OpaquePointer?>?,
+  _ buffer_count: UInt64, _ values: UnsafeRawPointer?, _ values_nbytes: UInt64, _ grid_kind: UInt32,
+  _ grid_x: UInt64, _ grid_y: UInt64, _ grid_z: UInt64, _ group_x: UInt64, _ group_y: UInt64,
+  _ group_z: UInt64
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffers = try DispatchLimits.buffers(buffers, buffer_count)
+    let values = try DispatchLimits.values(values, values_nbytes)
+    let grid = try grid(grid_kind, size(grid_x, grid_y, grid_z))
+    let group = group_x == 0 ? nil : try size(group_x, group_y, group_z)
+    try withDispatchObjects(encoder, kernel, buffers) { (encoder, kernel, buffers) throws(IngotError) in
+      try encoder.dispatch(kernel, buffers: buffers, values: values, grid: grid, group: group)
+    }
+  }
+}
+
+@inline(__always)
+private func size(_ x: UInt64, _ y: UInt64, _ z: UInt64) throws(IngotError) -> Size {
+  try Size(integer(x, "x of an extent"), integer(y, "y of an extent"), integer(z, "z of an extent"))
+}
+
+@inline(__always)
+private func grid(_ kind: UInt32, _ size: Size) throws(IngotError) -> Grid {
+  switch Int(kind) {
+  case INGOT_GRID_THREADS: .threads(size)
+  case INGOT_GRID_THREADGROUPS: .threadgroups(size)
+  default: throw IngotError(.argument, "grid_kind is \(kind); it is one of INGOT_GRID_*, 0 or 1")
+  }
+}
+
+@c @implementation
+public func ingot_encoder_commit(
+  _ encoder: OpaquePointer?, _ submission: UnsafeMutablePointer<OpaquePointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    let committed = try encoder.commit()
+    if let submission { submission.pointee = try handle(committed) }
+  }
+}
+
+@c @implementation
+public func ingot_encoder_release(_ encoder: OpaquePointer?) -> ingot_status { release(encoder, .encoder) }
+
+@c @implementation
+public func ingot_submission_wait(_ submission: OpaquePointer?, _ timeout: UInt64) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let submission: Submission = try object(submission)
+    try submission.wait(timeout: timeout == .max ? nil : .nanoseconds(Int64(clamping: timeout)))
+  }
+}
+
+@c @implementation
+public func ingot_submission_get_info(
+  _ submission: OpaquePointer?, _ info: UnsafeMutablePointer<ingot_submission_info>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let submission: Submission = try object(submission)
+    let result = try Struct(info, "info")
+    var value = ingot_submission_info()
+    // Asked first: what is done now has its times.
+    value.is_done = submission.isDone ? 1 : 0
+    value.is_failed = submission.isFailed ? 1 : 0
+    value.gpu_start = submission.gpuStart
+    value.gpu_end = submission.gpuEnd
+    value.dispatches = UInt64(clamping: submission.dispatches)
+    value.barriers = UInt64(clamping: submission.barriers)
+    Text.write(submission.label, toMember: &value.label)
+    result.fill(value)
+  }
+}
+
+@c @implementation
+public func ingot_submission_release(_ submission: OpaquePointer?) -> ingot_status {
+  release(submission, .submission)
+}

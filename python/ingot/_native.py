@@ -1,0 +1,265 @@
+"""The border: the one module that knows both Python and ingot.h.
+
+It loads the library, turns statuses into exceptions, and ties each handle to the Python object that owns it. The other
+modules call what is here, or a function of ingot.h that is bound here by name.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from ingot import errors
+
+try:
+    from ingot._ingot import ffi, lib
+except ImportError as reason:
+    message = f"Ingot's library is not built or does not load ({reason}): `pip install ./python` in its repository"
+    raise ImportError(message) from reason
+
+if lib.ingot_abi_version() != lib.INGOT_ABI_VERSION:
+    message = (
+        f"libIngotABI has ABI version {lib.ingot_abi_version()} and this package needs {lib.INGOT_ABI_VERSION}: "
+        "`pip install ./python` in Ingot's repository"
+    )
+    raise ImportError(message)
+
+Handle: TypeAlias = Any
+"""A handle of ingot.h, or a pointer: cffi has no types for a type checker."""
+
+Struct: TypeAlias = Any
+"""A filled struct of ingot.h."""
+
+NULL: Final[Handle] = ffi.NULL
+memory: Final[Callable[[Handle, int], Any]] = ffi.buffer
+"""Bytes at a pointer, which live as long as something refers to them."""
+
+# Bound by name for the paths where a tenth of a microsecond counts.
+encoder_dispatch: Final = lib.ingot_encoder_dispatch
+buffer_get_contents: Final = lib.ingot_buffer_get_contents
+encoder_release: Final = lib.ingot_encoder_release
+
+# Python sees a signal only between two calls into C.
+_SLICE: Final = 100_000_000
+
+_EXCEPTIONS: Final[Mapping[int, type[errors.IngotError]]] = {
+    lib.INGOT_ERROR_ARGUMENT: errors.ArgumentError,
+    lib.INGOT_ERROR_CLOSED: errors.ClosedError,
+    lib.INGOT_ERROR_DEVICE_NOT_FOUND: errors.DeviceNotFoundError,
+    lib.INGOT_ERROR_OUT_OF_MEMORY: errors.OutOfMemoryError,
+    lib.INGOT_ERROR_PIPELINE: errors.PipelineError,
+    lib.INGOT_ERROR_STATE: errors.StateError,
+    lib.INGOT_ERROR_IN_FLIGHT: errors.InFlightError,
+    lib.INGOT_ERROR_TIMEOUT: errors.WaitTimeoutError,
+}
+
+
+def failure(status: int) -> errors.IngotError:
+    """The exception for what the last call of this thread returned."""
+    message = text(lib.ingot_last_error)
+    if status == lib.INGOT_ERROR_COMPILE:
+        info = struct("error_info", lib.ingot_last_error_info)
+        place = {"file": string(info.file), "source_line": string(info.source_line)}
+        return errors.CompileError(message, line=info.line, column=info.column, **place)
+    if status == lib.INGOT_ERROR_COMMAND_BUFFER:
+        info = struct("error_info", lib.ingot_last_error_info)
+        return errors.CommandBufferError(message, code=info.metal_code)
+    return _EXCEPTIONS.get(status, errors.IngotError)(message)
+
+
+def check(status: int) -> None:
+    """Raises what a status other than INGOT_OK stands for."""
+    if status:
+        raise failure(status)
+
+
+def string(member: Handle) -> str:
+    """The text in a `char` array of a struct."""
+    decoded: str = ffi.string(member).decode("utf-8", "replace")
+    return decoded
+
+
+def text(function: Callable[..., int], *arguments: Handle) -> str:
+    """The text of a function that ends in `(char *text, uint64_t capacity, uint64_t *length)`."""
+    length = ffi.new("uint64_t *")
+    capacity = 1024
+    while True:
+        target = ffi.new("char[]", capacity)
+        check(function(*arguments, target, capacity, length))
+        if length[0] < capacity:
+            return string(target)
+        capacity = length[0] + 1
+
+
+def struct(name: str, function: Callable[..., int], *arguments: Handle) -> Struct:
+    """The struct that a function fills through its last parameter."""
+    result = ffi.new(f"ingot_{name} *")
+    result.size = ffi.sizeof(result[0])
+    check(function(*arguments, result))
+    return result
+
+
+def encoded(text: str, what: str) -> bytes:
+    """Text for C, which ends at a NUL."""
+    if not isinstance(text, str):
+        message = f"{what} must be a str, not {type(text).__name__}"
+        raise errors.ArgumentError(message)
+    if "\0" in text:
+        message = f"{what} has a NUL character at {text.index(chr(0))}"
+        raise errors.ArgumentError(message)
+    return text.encode("utf-8", "replace")
+
+
+def optional(text: str | None, what: str) -> Handle:
+    """Text for C, or NULL."""
+    return NULL if text is None else encoded(text, what)
+
+
+# ---- Devices ---------------------------------------------------------------------------------------------------
+
+
+def device_count() -> int:
+    """How many devices there are."""
+    count = ffi.new("uint64_t *")
+    check(lib.ingot_device_count(count))
+    return int(count[0])
+
+
+def open_device(index: int, *, isolated: bool, require_gpu: bool, residency: bool) -> Handle:
+    """Opens the device at an index, or the default one for -1."""
+    flags = isolated and lib.INGOT_DEVICE_ISOLATED
+    flags |= require_gpu and lib.INGOT_DEVICE_REQUIRE_GPU
+    flags |= not residency and lib.INGOT_DEVICE_NO_RESIDENCY
+    device = ffi.new("ingot_device *")
+    check(lib.ingot_device_open(index, flags, device))
+    return ffi.gc(device[0], lib.ingot_device_release)
+
+
+def device_info(device: Handle) -> Struct:
+    """The `ingot_device_info`."""
+    return struct("device_info", lib.ingot_device_get_info, device)
+
+
+def device_statistics(device: Handle) -> Struct:
+    """The `ingot_device_statistics`."""
+    return struct("device_statistics", lib.ingot_device_get_statistics, device)
+
+
+def device_supports(device: Handle, family: int) -> bool:
+    """Whether the device is of an `MTLGPUFamily`."""
+    supported = ffi.new("uint8_t *")
+    check(lib.ingot_device_supports(device, family, supported))
+    return bool(supported[0])
+
+
+# ---- Buffers ---------------------------------------------------------------------------------------------------
+
+
+def create_buffer(
+    device: Handle, dtype: int, shape: Sequence[int], initial: Any, label: str | None
+) -> tuple[Handle, Handle]:
+    """Makes a buffer; returns its handle, and the address of its contents, which owns the handle.
+
+    So what is made from the address, as every array is, keeps the memory alive, and the last one to go releases it.
+    """
+    data = NULL if initial is None else ffi.from_buffer(initial)
+    nbytes = 0 if initial is None else len(data)
+    buffer, contents = ffi.new("ingot_buffer *"), ffi.new("void **")
+    name = optional(label, "the label")
+    check(lib.ingot_buffer_create(device, dtype, shape, len(shape), data, nbytes, name, buffer, contents))
+    handle, release = buffer[0], lib.ingot_buffer_release
+    return handle, ffi.gc(contents[0], lambda _: release(handle))
+
+
+def buffer_info(buffer: Handle) -> Struct:
+    """The `ingot_buffer_info`."""
+    return struct("buffer_info", lib.ingot_buffer_get_info, buffer)
+
+
+# ---- Kernels ---------------------------------------------------------------------------------------------------
+
+
+def compile_library(
+    device: Handle, source: bytes, math_mode: int, language_version: int, macros: Mapping[bytes, bytes]
+) -> Handle:
+    """Compiles MSL."""
+    names = [ffi.new("char[]", name) for name in macros]
+    values = [ffi.new("char[]", value) for value in macros.values()]
+    options = ffi.new("ingot_compile_options *")
+    options.size = ffi.sizeof(options[0])
+    options.math_mode, options.language_version, options.macro_count = math_mode, language_version, len(macros)
+    options.macro_names = macro_names = ffi.new("char *[]", names)
+    options.macro_values = macro_values = ffi.new("char *[]", values)
+    library = ffi.new("ingot_library *")
+    check(lib.ingot_library_compile(device, source, options, library))
+    del macro_names, macro_values  # a pointer in a struct does not keep what it points to
+    return ffi.gc(library[0], lib.ingot_library_release)
+
+
+def kernel_names(library: Handle) -> tuple[str, ...]:
+    """The names of a library's kernels, sorted."""
+    return tuple(text(lib.ingot_library_get_kernel_names, library).split())
+
+
+def get_kernel(library: Handle, name: str) -> Handle:
+    """The pipeline of a kernel."""
+    kernel = ffi.new("ingot_kernel *")
+    check(lib.ingot_library_get_kernel(library, encoded(name, "the name of a kernel"), kernel))
+    return ffi.gc(kernel[0], lib.ingot_kernel_release)
+
+
+def kernel_info(kernel: Handle) -> Struct:
+    """The `ingot_kernel_info`."""
+    return struct("kernel_info", lib.ingot_kernel_get_info, kernel)
+
+
+def kernel_argument(kernel: Handle, position: int) -> Struct:
+    """The `ingot_argument_info` of an argument."""
+    return struct("argument_info", lib.ingot_kernel_get_argument, kernel, position)
+
+
+# ---- Encoders and submissions ----------------------------------------------------------------------------------
+
+
+def create_encoder(device: Handle, label: str | None, ordering: int) -> Handle:
+    """An encoder, which the caller releases."""
+    encoder = ffi.new("ingot_encoder *")
+    check(lib.ingot_encoder_create(device, optional(label, "the label"), ordering, encoder))
+    return encoder[0]
+
+
+def commit(encoder: Handle) -> Handle:
+    """Commits; returns the submission."""
+    submission = ffi.new("ingot_submission *")
+    check(lib.ingot_encoder_commit(encoder, submission))
+    return ffi.gc(submission[0], lib.ingot_submission_release)
+
+
+def submission_info(submission: Handle) -> Struct:
+    """The `ingot_submission_info`."""
+    return struct("submission_info", lib.ingot_submission_get_info, submission)
+
+
+def wait(submission: Handle, timeout: float | None) -> int:
+    """Waits with the GIL released; returns the status. Ctrl-C interrupts it within 100 ms."""
+    if timeout is None or timeout == math.inf:
+        while (status := lib.ingot_submission_wait(submission, _SLICE)) == lib.INGOT_ERROR_TIMEOUT:
+            pass
+        return int(status)
+    if not timeout >= 0:
+        message = f"a wait of {timeout} seconds; it must be 0 or more, or None to wait for ever"
+        raise errors.ArgumentError(message)
+    deadline = time.monotonic() + timeout
+    remaining = timeout
+    while True:
+        status = lib.ingot_submission_wait(submission, min(int(remaining * 1e9), _SLICE))
+        remaining = max(deadline - time.monotonic(), 0)
+        if status != lib.INGOT_ERROR_TIMEOUT or remaining == 0:
+            return int(status)
+
+
+def live_objects() -> dict[str, int]:
+    """How many objects are alive, by kind; tests assert that none are left."""
+    counts = struct("live_objects", lib.ingot_count_live_objects)
+    fields = [name for name, _ in ffi.typeof("ingot_live_objects").fields if name != "size"]
+    return {name: int(getattr(counts, name)) for name in fields}

@@ -1,0 +1,164 @@
+"""How what Python passes for a kernel's arguments becomes the handles and bytes of one C call."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from ingot import _native, dtypes
+from ingot.buffer import Buffer
+from ingot.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ingot.kernel import KernelArgument
+
+Bound: TypeAlias = "tuple[list[_native.Handle], bytes]"
+"""A handle or NULL for each argument; and the values, each behind its head."""
+
+HEAD: Final = struct.Struct("=HHI")
+"""An `ingot_value`: position, dtype, bytes that follow (of threadgroup memory: its length, and none follow)."""
+
+_MOST_THREADGROUP: Final = (1 << 32) - 1
+
+
+class Threadgroup:
+    """So many bytes of threadgroup memory, made by `ingot.threadgroup`."""
+
+    __slots__ = ("_length",)
+
+    def __init__(self, nbytes: int) -> None:
+        if not isinstance(nbytes, int) or not 0 < nbytes <= _MOST_THREADGROUP:
+            raise ArgumentError(f"threadgroup memory of {nbytes!r} bytes; it is a whole number of at least 1")
+        self._length = nbytes
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes."""
+        return self._length
+
+    def __repr__(self) -> str:
+        return f"ingot.threadgroup({self._length})"
+
+
+def threadgroup(nbytes: int) -> Threadgroup:
+    """Threadgroup memory, for an argument declared as `threadgroup float *tile [[threadgroup(0)]]`.
+
+    Every threadgroup gets so many bytes of its own (`setThreadgroupMemoryLength`); a plain int means the same.
+
+        encoder.dispatch(kernel, x, tile=ingot.threadgroup(256 * 4), grid=x.size, group=256)
+    """
+    return Threadgroup(nbytes)
+
+
+class Binder:
+    """The arguments of one kernel; `codes` are the dtypes of their scalars in the numbers of ingot.h."""
+
+    __slots__ = ("arguments", "codes", "kernel", "positions", "shapes")
+
+    def __init__(self, kernel: str, arguments: Sequence[KernelArgument], codes: Sequence[int]) -> None:
+        self.kernel = kernel
+        self.arguments = arguments
+        self.codes = codes
+        self.positions = {argument.name: position for position, argument in enumerate(arguments)}
+        self.shapes: dict[tuple[type, ...], Callable[..., Bound]] = {}
+        """What `specialise` wrote, by the types of what was passed."""
+
+    def bind(self, args: Sequence[object], named: Mapping[str, object]) -> Bound:
+        """Handles and values of a call; `ArgumentError` for what the kernel cannot take.
+
+        Whether all are there, and fit, is for Ingot to say: it knows the kernel better.
+        """
+        handles, values = [_native.NULL] * len(self.arguments), []
+        for position, value in enumerate(self.match(args, named)):
+            if isinstance(value, Buffer):
+                handles[position] = value._open()
+            elif value is not None:
+                values.append(self._packed(position, value))
+        return handles, b"".join(values)
+
+    def match(self, args: Sequence[object], named: Mapping[str, object]) -> list[object]:
+        """What was passed for each argument, None for nothing."""
+        if len(args) > len(self.arguments):
+            raise self._refusal(f"takes {len(self.arguments)} arguments ({self._names()}), but {len(args)} were given")
+        given: list[object] = [*args, *[None] * (len(self.arguments) - len(args))]
+        for name, value in named.items():
+            position = self.positions.get(name)
+            if position is None:
+                raise self._refusal(f"has no argument {name!r}; it has {self._names()}")
+            if position < len(args):
+                raise self._refusal(f"was given {name!r} twice, by position and by name")
+            given[position] = value
+        return given
+
+    def _packed(self, position: int, value: object) -> bytes:
+        argument, code = self.arguments[position], self.codes[position]
+        if argument.kind == "threadgroup":
+            length = value.nbytes if isinstance(value, Threadgroup) else Threadgroup(self._length(position, value)).nbytes
+            return HEAD.pack(position, 0, length)
+        if not argument.takes_inline:
+            raise self._wrong(position, value, "is written by the kernel, so it needs an ingot.Buffer")
+        if argument.width == 1 and isinstance(value, bool | int | float | np.generic):
+            data = self._scalar(position, value, code)
+            return HEAD.pack(position, code, len(data)) + data
+        data = self._raw(position, value)
+        return HEAD.pack(position, 0, len(data)) + data
+
+    def _length(self, position: int, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise self._wrong(position, value, "is threadgroup memory; give its length with ingot.threadgroup(nbytes)")
+
+    def _scalar(self, position: int, value: object, code: int) -> bytes:
+        if isinstance(value, np.generic):
+            if value.dtype == self.arguments[position].dtype:
+                return value.tobytes()
+            raise self._wrong(position, value, f"is {dtypes.name(code)}: convert it, or give a Python number")
+        try:
+            return dtypes.pack(value, code)
+        except ArgumentError as error:
+            raise self._refusal(f"argument {self.arguments[position].name!r}: {error}") from None
+
+    def _raw(self, position: int, value: object) -> bytes:
+        """The bytes of a vector, struct or array that is given as numbers, as an array or as bytes."""
+        argument = self.arguments[position]
+        if isinstance(value, bytes | bytearray | memoryview):
+            return bytes(value)
+        if isinstance(value, tuple | list) and argument.width > 1:
+            return self._vector(position, value)
+        if isinstance(value, np.ndarray | np.void):
+            if value.dtype == argument.dtype or argument.dtype is None:
+                return value.tobytes()
+            raise self._wrong(position, value, f"has elements of {argument.dtype}: convert it with .astype()")
+        raise self._wrong(position, value, f"takes {self._wanted(position)}")
+
+    def _vector(self, position: int, values: Sequence[object]) -> bytes:
+        argument, code = self.arguments[position], self.codes[position]
+        if len(values) != argument.width:
+            raise self._wrong(position, values, f"takes {self._wanted(position)}")
+        data = b"".join(self._scalar(position, value, code) for value in values)
+        return data.ljust(argument.nbytes, b"\0")  # a float3 is as long as a float4
+
+    def _wanted(self, position: int) -> str:
+        argument, code = self.arguments[position], self.codes[position]
+        if argument.dtype is None and not code:
+            return f"an ingot.Buffer or {argument.nbytes or 'its'} bytes"
+        if argument.width == 1:
+            return f"an ingot.Buffer or a {dtypes.name(code)}"
+        return f"an ingot.Buffer or {argument.width} numbers of {dtypes.name(code)}"
+
+    def _wrong(self, position: int, value: object, why: str) -> ArgumentError:
+        what = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        if isinstance(value, np.ndarray | np.generic):
+            what = f"a NumPy {'scalar' if isinstance(value, np.generic) else 'array'} of {value.dtype}"
+        advice = "; device.array() makes a buffer of it" if isinstance(value, np.ndarray) else ""
+        return self._refusal(f"argument {self.arguments[position].name!r} {why}; {what} was given{advice}")
+
+    def _refusal(self, what: str) -> ArgumentError:
+        return ArgumentError(f"kernel {self.kernel!r} {what}")
+
+    def _names(self) -> str:
+        return ", ".join(argument.name for argument in self.arguments) or "none"

@@ -1,0 +1,225 @@
+"""Encoders: work before it is committed."""
+
+from __future__ import annotations
+
+import warnings
+from operator import index
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias
+
+from ingot import _native
+from ingot._native import encoder_dispatch, encoder_release, lib
+from ingot.buffer import Buffer
+from ingot.errors import ArgumentError, ClosedError, IngotError, StateError, UncommittedError
+from ingot.kernel import Kernel
+from ingot.specialise import UNFIT, specialised
+from ingot.submission import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from ingot.binding import Threadgroup
+    from ingot.device import Device
+
+Ordering: TypeAlias = Literal["automatic", "serial"]
+"""In which order dispatches of one encoder run."""
+
+Extent: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | list[SupportsIndex]
+"""Up to three numbers: along x, y and z. A number alone is along x."""
+
+Value: TypeAlias = "Buffer | Threadgroup | float | np.generic | npt.NDArray[Any] | bytes | tuple[float, ...] | None"
+"""What can be given for an argument of a kernel."""
+
+_ORDERINGS: Final = {"automatic": lib.INGOT_ORDERING_AUTOMATIC, "serial": lib.INGOT_ORDERING_SERIAL}
+_THREADS: Final = lib.INGOT_GRID_THREADS
+_THREADGROUPS: Final = lib.INGOT_GRID_THREADGROUPS
+_LARGEST: Final = (1 << 63) - 1
+_NOTHING: Final = MappingProxyType[str, object]({})
+
+
+class CommandEncoder:
+    """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
+
+    Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
+    leaving it by an exception, or `discard()`, drops the work. One thread at a time uses it.
+
+        with device.encoder(label="saxpy") as encoder:
+            encoder.dispatch(saxpy, x, y, a=2.0, grid=x.size)
+            submission = encoder.commit()
+    """
+
+    __slots__ = ("_device", "_handle", "_is_open", "_label", "_submission")
+
+    def __init__(self, device: Device, label: str | None, ordering: Ordering) -> None:
+        self._is_open = False  # so that __del__ finds it if the next lines raise
+        if ordering not in _ORDERINGS:
+            raise ArgumentError(f"ordering is {ordering!r}; it can be {', '.join(map(repr, _ORDERINGS))}")
+        self._device = device
+        self._label = label
+        self._submission: Submission | None = None
+        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
+        self._is_open = True
+
+    @property
+    def device(self) -> Device:
+        """The device it encodes for."""
+        return self._device
+
+    @property
+    def label(self) -> str | None:
+        """What errors and Metal's tools call the work."""
+        return self._label
+
+    @property
+    def submission(self) -> Submission:
+        """What `commit` returned. Raises `StateError` before that: there is nothing to wait for."""
+        if self._submission is None:
+            raise StateError(f"{self._name} is not committed, so there is nothing to wait for: commit() it first")
+        return self._submission
+
+    def dispatch(
+        self,
+        kernel: Kernel,
+        /,
+        *args: Value,
+        grid: Extent | None = None,
+        groups: Extent | None = None,
+        group: Extent | None = None,
+        **named: Value,
+    ) -> None:
+        """Encodes one run of a kernel (`dispatchThreads`, or `dispatchThreadgroups` for `groups`).
+
+        Everything is checked against the kernel first, and nothing is encoded if it is refused.
+
+        Args:
+            kernel: What to run.
+            args: Its arguments in their order, and
+            named: by their names in MSL: buffers; for `constant` and `const device` arguments also values, which are
+                Python numbers, NumPy scalars of the argument's type, tuples for vectors, bytes or arrays for structs;
+                for threadgroup memory `ingot.threadgroup(nbytes)`. What the kernel does not use may be left out.
+            grid: How many **threads** along x, y and z; threadgroups at the edges are smaller.
+            groups: How many **threadgroups** in place of `grid`, all full: for kernels that were written so.
+            group: Threads of a threadgroup. Ingot chooses if it is not given, but must be told where the kernel has
+                threadgroup memory.
+
+        Raises:
+            ArgumentError: An argument is missing, unknown, or does not fit; a grid or group of 0, or beyond a limit.
+            StateError: The encoder was committed or discarded.
+            ClosedError: A buffer was closed.
+        """
+        try:
+            handles, values = kernel._bind(*args, **named)
+            if type(grid) is int and groups is None and group is None:
+                status = encoder_dispatch(
+                    self._handle, kernel._handle, handles, len(handles), values, len(values), 0, grid, 1, 1, 0, 0, 0
+                )
+            else:
+                extents = _extents(grid, groups, group)
+                status = encoder_dispatch(
+                    self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
+                )
+        except UNFIT:
+            status = None
+        if status is None:
+            self._dispatch(kernel, args, named, _extents(grid, groups, group))
+        elif status:
+            raise self._failure(status, args, named)
+
+    def _dispatch(
+        self, kernel: Kernel, args: tuple[object, ...], named: dict[str, object], extents: tuple[int, ...]
+    ) -> None:
+        """A dispatch of any shape; the next one of the same shape is faster."""
+        if not isinstance(kernel, Kernel):
+            raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
+        handles, values = kernel._binder.bind(args, named)
+        status = encoder_dispatch(
+            self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
+        )
+        if status:
+            raise self._failure(status, args, named)
+        kernel._bind = specialised(kernel._binder, args, named)
+
+    def commit(self) -> Submission:
+        """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
+        self._submission = Submission(_native.commit(self._handle), self._device, self._label)
+        self._is_open = False
+        return self._submission
+
+    def commit_and_wait(self, timeout: float | None = None) -> Submission:
+        """`commit`, then `Submission.wait`."""
+        submission = self.commit()
+        submission.wait(timeout)
+        return submission
+
+    def discard(self) -> None:
+        """Drops the work, unless it was committed; the encoder cannot be used any more."""
+        if self._is_open:
+            self._is_open = False
+            encoder_release(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._is_open:
+            return
+        self.discard()
+        if kind is None:
+            raise UncommittedError(
+                f"the `with` block of {self._name} ended without commit() or commit_and_wait(), so nothing of it ran; "
+                "discard() says that this is meant"
+            )
+
+    def __del__(self) -> None:
+        if self._is_open:
+            warnings.warn(f"{self._name} was dropped without a commit", ResourceWarning, source=self, stacklevel=2)
+            self.discard()
+        elif self._submission is not None:
+            encoder_release(self._handle)
+
+    def __repr__(self) -> str:
+        state = "open" if self._is_open else "discarded" if self._submission is None else "committed"
+        label = "" if self._label is None else f" {self._label!r}"
+        return f"<ingot.CommandEncoder{label}, {state}>"
+
+    @property
+    def _name(self) -> str:
+        return "the encoder" if self._label is None else f"the encoder {self._label!r}"
+
+    def _failure(self, status: int, args: tuple[object, ...] = (), named: Mapping[str, object] = _NOTHING) -> IngotError:
+        """What a failed call of ingot.h stands for; a closed object is named, where C sees no handle."""
+        failure = _native.failure(status)
+        for value in (*args, *named.values()):
+            if isinstance(value, Buffer) and value.is_closed:
+                return value._closed()
+        if isinstance(failure, ClosedError) and not self._is_open:
+            return StateError(f"{self._name} was discarded; device.encoder() gives a new one")
+        return failure
+
+
+def _extents(grid: Extent | None, groups: Extent | None, group: Extent | None) -> tuple[int, ...]:
+    """The last seven parameters of `ingot_encoder_dispatch`."""
+    if grid is None and groups is not None:
+        kind, extent = _THREADGROUPS, _extent(groups, "groups")
+    elif groups is None and grid is not None:
+        kind, extent = _THREADS, _extent(grid, "grid")
+    else:
+        raise ArgumentError("give either grid, which counts threads, or groups, which counts threadgroups")
+    return kind, *extent, *((0, 0, 0) if group is None else _extent(group, "group"))
+
+
+def _extent(extent: Extent, what: str) -> tuple[int, int, int]:
+    try:
+        numbers = [index(number) for number in (extent if isinstance(extent, tuple | list) else (extent,))]
+    except TypeError:
+        raise ArgumentError(f"{what} is {extent!r}; it is a whole number or up to three of them") from None
+    if not 1 <= len(numbers) <= 3 or not all(1 <= number <= _LARGEST for number in numbers):
+        raise ArgumentError(f"{what} is {extent!r}; it is up to three numbers along x, y and z, each at least 1")
+    x, y, z = *numbers, *(1,) * (3 - len(numbers))
+    return x, y, z

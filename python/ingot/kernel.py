@@ -1,0 +1,217 @@
+"""Libraries of kernels, kernels, and what kernels take."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from ingot import _native, dtypes
+from ingot._native import lib
+from ingot.binding import Binder, Bound
+from ingot.errors import ArgumentError
+from ingot.specialise import unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+    from ingot.device import Device
+
+MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]
+"""What the compiler may do to floating-point arithmetic (`MTLMathMode`)."""
+
+_MATH_MODES: Final = {name: getattr(lib, f"INGOT_MATH_{name.upper()}") for name in MathMode.__args__}  # type: ignore[attr-defined]
+_KINDS: Final = {lib.INGOT_ARGUMENT_BUFFER: "buffer", lib.INGOT_ARGUMENT_THREADGROUP: "threadgroup"}
+
+
+class Library:
+    """The kernels of one MSL source (`MTLLibrary`), which `Device.compile` makes.
+
+        library = device.compile(source)
+        print(library.kernel_names)
+        saxpy = library.kernel("saxpy")
+    """
+
+    __slots__ = ("_device", "_handle", "_kernel_names", "_kernels")
+
+    def __init__(
+        self,
+        device: Device,
+        source: str,
+        math_mode: MathMode,
+        language_version: str | tuple[int, int] | None,
+        macros: Mapping[str, object],
+    ) -> None:
+        if math_mode not in _MATH_MODES:
+            raise ArgumentError(f"math_mode is {math_mode!r}; it can be {', '.join(map(repr, _MATH_MODES))}")
+        self._handle = _native.compile_library(
+            device._handle,
+            _native.encoded(source, "the source"),
+            _MATH_MODES[math_mode],
+            _version(language_version),
+            {_native.encoded(name, "a macro"): _macro_value(value) for name, value in macros.items()},
+        )
+        self._device = device
+        self._kernel_names = _native.kernel_names(self._handle)
+        self._kernels: dict[str, Kernel] = {}
+
+    @property
+    def device(self) -> Device:
+        """The device it was compiled for."""
+        return self._device
+
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """The names of its kernels, sorted."""
+        return self._kernel_names
+
+    def kernel(self, name: str) -> Kernel:
+        """The kernel with that name, always the same object; its pipeline is made when it is first asked for.
+
+        Raises:
+            ArgumentError: There is no such kernel; the text lists those there are.
+            PipelineError: Metal cannot make a pipeline of it (`makeComputePipelineState`).
+        """
+        kernel = self._kernels.get(name)
+        if kernel is None:
+            # Two threads may both get here; the one that stores first wins.
+            kernel = self._kernels.setdefault(name, Kernel(self, name))
+        return kernel
+
+    def __repr__(self) -> str:
+        return f"<ingot.Library of {', '.join(self._kernel_names) or 'no kernels'}>"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelArgument:
+    """One argument of a kernel, as Metal's reflection describes it."""
+
+    name: str
+    kind: Literal["buffer", "threadgroup"]
+    """`device` or `constant` memory, or `threadgroup` memory."""
+    index: int
+    """Its slot: the n of `[[buffer(n)]]` or `[[threadgroup(n)]]`."""
+    dtype: np.dtype[Any] | None
+    """Of the scalars an element is made of; None for structs and void (and bfloat16 without ml_dtypes)."""
+    width: int
+    """Scalars in one element: 4 for float4, 0 for structs and void."""
+    nbytes: int
+    """Bytes of one element; a float3 has 16."""
+    alignment: int
+    """Bytes that the offset of its memory must be a multiple of."""
+    access: Literal["r", "w", "rw"]
+    """What the kernel does to it; unknown counts as both."""
+    is_used: bool
+    """Whether the kernel uses it; if not it may be left out."""
+    takes_inline: bool
+    """Whether a value may stand in place of a buffer: `constant` and `const device` arguments."""
+
+
+class Kernel:
+    """A kernel that is ready to run (`MTLComputePipelineState`), which `Library.kernel` gives.
+
+        for argument in kernel.arguments:
+            print(argument.index, argument.name, argument.dtype, argument.access)
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_bind",
+        "_binder",
+        "_handle",
+        "_library",
+        "_max_threads_per_group",
+        "_name",
+        "_static_threadgroup_memory",
+        "_thread_execution_width",
+    )
+
+    def __init__(self, library: Library, name: str) -> None:
+        self._handle = _native.get_kernel(library._handle, name)
+        self._library = library
+        self._name = name
+        info = _native.kernel_info(self._handle)
+        self._max_threads_per_group = int(info.max_threads_per_threadgroup)
+        self._thread_execution_width = int(info.thread_execution_width)
+        self._static_threadgroup_memory = int(info.static_threadgroup_memory)
+        codes, self._arguments = _arguments(self._handle, info.argument_count)
+        self._binder = Binder(name, self._arguments, codes)
+        self._bind: Callable[..., Bound] = unfit
+
+    @property
+    def name(self) -> str:
+        """Its name in MSL."""
+        return self._name
+
+    @property
+    def library(self) -> Library:
+        """The library it is from."""
+        return self._library
+
+    @property
+    def device(self) -> Device:
+        """The device it was compiled for."""
+        return self._library.device
+
+    @property
+    def arguments(self) -> tuple[KernelArgument, ...]:
+        """What it takes: buffers by their index, then threadgroup memory by its index."""
+        return self._arguments
+
+    @property
+    def max_threads_per_group(self) -> int:
+        """Threads that one threadgroup of this kernel may have (`maxTotalThreadsPerThreadgroup`)."""
+        return self._max_threads_per_group
+
+    @property
+    def thread_execution_width(self) -> int:
+        """Threads that run in step, a SIMD-group; a good threadgroup is a multiple of it."""
+        return self._thread_execution_width
+
+    @property
+    def static_threadgroup_memory(self) -> int:
+        """Bytes of threadgroup memory that the kernel itself declares."""
+        return self._static_threadgroup_memory
+
+    def __repr__(self) -> str:
+        return f"<ingot.Kernel {self._name}({', '.join(argument.name for argument in self._arguments)})>"
+
+
+def _arguments(handle: _native.Handle, count: int) -> tuple[list[int], tuple[KernelArgument, ...]]:
+    natives = [_native.kernel_argument(handle, position) for position in range(count)]
+    return [native.dtype for native in natives], tuple(_argument(native) for native in natives)
+
+
+def _argument(native: _native.Struct) -> KernelArgument:
+    access: dict[int, Literal["r", "w"]] = {lib.INGOT_ACCESS_READ: "r", lib.INGOT_ACCESS_WRITE: "w"}
+    return KernelArgument(
+        name=_native.string(native.name),
+        kind=_KINDS[native.kind],
+        index=native.index,
+        dtype=dtypes.from_code(native.dtype),
+        width=native.width,
+        nbytes=native.nbytes,
+        alignment=native.alignment,
+        access=access.get(native.access, "rw"),
+        is_used=bool(native.is_used),
+        takes_inline=bool(native.takes_inline),
+    )
+
+
+def _version(version: str | tuple[int, int] | None) -> int:
+    """An `MTLLanguageVersion`: major and minor in 16 bits each; 0 for the newest."""
+    if version is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", version if isinstance(version, str) else ".".join(map(str, version)))
+    if found is None:
+        raise ArgumentError(f"language_version is {version!r}; it is written '3.2' or (3, 2)")
+    return int(found[1]) << 16 | int(found[2])
+
+
+def _macro_value(value: object) -> bytes:
+    """The text that a macro stands for, as C writes it."""
+    if isinstance(value, bool):
+        value = int(value)
+    return _native.encoded(str(value), "the value of a macro")

@@ -1,0 +1,114 @@
+"""Submissions: work that was committed."""
+
+from typing import TYPE_CHECKING
+
+from ingot import _native
+from ingot._native import lib
+from ingot.errors import CommandBufferError, IngotError, StateError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from ingot.device import Device
+
+_FAILED = lib.INGOT_ERROR_COMMAND_BUFFER
+_TIMEOUT = lib.INGOT_ERROR_TIMEOUT
+
+
+class Submission:
+    """Work that was committed (`MTLCommandBuffer`). It runs whether or not anybody waits, or keeps this object.
+
+        submission = encoder.commit()
+        submission.wait()
+        print(f"{submission.gpu_time * 1e3:.2f} ms")
+    """
+
+    __slots__ = ("_device", "_handle", "_label")
+
+    def __init__(self, handle: _native.Handle, device: "Device", label: str | None) -> None:
+        self._handle = handle
+        self._device = device
+        self._label = label
+
+    @property
+    def device(self) -> "Device":
+        """The device it runs on."""
+        return self._device
+
+    @property
+    def label(self) -> str | None:
+        """The label of its encoder."""
+        return self._label
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Blocks until the work is done, or for `timeout` seconds. Other threads run meanwhile; Ctrl-C interrupts it.
+
+        Raises `CommandBufferError` if the GPU failed, which leaves the device usable, and `WaitTimeoutError` when the
+        time is over; the work goes on then, and can be waited for again.
+        """
+        status = _native.wait(self._handle, timeout)
+        if status == _TIMEOUT:
+            message = f"{self._name} was not done after {timeout} s; it goes on, wait again"
+            raise WaitTimeoutError(message)
+        if status:
+            raise self._failure(status)
+
+    def done(self) -> bool:
+        """Whether the work is done, or has failed. Does not block."""
+        return bool(_native.submission_info(self._handle).is_done)
+
+    @property
+    def error(self) -> CommandBufferError | None:
+        """Why the GPU failed; None if it did not. Raises `StateError` before the work is done."""
+        if not self._info("whether it failed").is_failed:
+            return None
+        failure = self._failure(_native.wait(self._handle, 0))
+        assert isinstance(failure, CommandBufferError)
+        return failure
+
+    @property
+    def gpu_time(self) -> float:
+        """Seconds that the GPU worked on it (`gpuEndTime - gpuStartTime`). Raises `StateError` before it is done."""
+        info = self._info("its GPU time")
+        return float(info.gpu_end - info.gpu_start)
+
+    @property
+    def gpu_start(self) -> float:
+        """When the GPU began, in seconds on the host's clock. Raises `StateError` before it is done."""
+        return float(self._info("its start").gpu_start)
+
+    @property
+    def gpu_end(self) -> float:
+        """When the GPU ended, in seconds on the host's clock. Raises `StateError` before it is done."""
+        return float(self._info("its end").gpu_end)
+
+    @property
+    def dispatches(self) -> int:
+        """How many dispatches it has."""
+        return int(_native.submission_info(self._handle).dispatches)
+
+    @property
+    def barriers(self) -> int:
+        """How many barriers Ingot put between them."""
+        return int(_native.submission_info(self._handle).barriers)
+
+    def __repr__(self) -> str:
+        info = _native.submission_info(self._handle)
+        state = "failed" if info.is_failed else "done" if info.is_done else "unfinished"
+        label = "" if self._label is None else f" {self._label!r}"
+        return f"<ingot.Submission{label}, {info.dispatches} dispatches, {state}>"
+
+    @property
+    def _name(self) -> str:
+        return "the submission" if self._label is None else f"the submission {self._label!r}"
+
+    def _info(self, what: str) -> _native.Struct:
+        info = _native.submission_info(self._handle)
+        if not info.is_done:
+            message = f"{self._name} is not done: wait() before you ask for {what}"
+            raise StateError(message)
+        return info
+
+    def _failure(self, status: int) -> IngotError:
+        failure = _native.failure(status)
+        if isinstance(failure, CommandBufferError):
+            failure.label = self._label or ""
+        return failure
