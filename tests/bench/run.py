@@ -29,12 +29,20 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
-    for name, ask in (("ingot", lambda: device().name), ("pyopencl", lambda: opencl().version)):
+    for name, ask in (("ingot", _device_name), ("pyopencl", _opencl_version)):
         try:
             facts[name] = ask()
         except MissingPeerError as reason:
             facts[name] = f"left out: {reason}"
     return facts
+
+
+def _device_name() -> str:
+    return device().name
+
+
+def _opencl_version() -> str:
+    return opencl().version
 
 
 def _processor() -> str:

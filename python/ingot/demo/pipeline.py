@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+import ingot
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    import ingot
     from ingot.demo.picture import Pixels
 
 KERNELS = ("luminance", "blur_rows", "blur_columns", "sobel", "thin")
@@ -47,7 +48,7 @@ def find_edges(device: ingot.Device, pixels: Pixels, threshold: float, source: s
     picture = device.array(pixels)
     luma, rows, blurred, magnitude, direction, edges = (device.empty((height, width), np.float32) for _ in range(6))
     grid = (width, height)
-    tile = GROUP[0] * (GROUP[1] + 2 * RADIUS) * 4
+    tile = ingot.threadgroup(4 * GROUP[0] * (GROUP[1] + 2 * RADIUS))
     with device.encoder(label="edges") as encoder:
         encoder.dispatch(luminance, picture, luma, grid=grid)
         encoder.dispatch(blur_rows, luma, rows, grid=grid, group=GROUP)
