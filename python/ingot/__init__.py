@@ -1,5 +1,6 @@
 """Metal compute from Python: typed buffers shared with the GPU, your own kernels, explicit commit and wait.
 
+Example:
     import ingot
     import numpy as np
 
@@ -25,8 +26,8 @@ from ingot.errors import (
     CommandBufferError,
     CompileError,
     DeviceNotFoundError,
-    IngotError,
     InFlightError,
+    IngotError,
     OutOfMemoryError,
     PipelineError,
     StateError,

@@ -12,10 +12,14 @@ from typing import Any, Final, TypeAlias
 from ingot import errors
 
 try:
-    from ingot._ingot import ffi, lib
+    from ingot._ingot import ffi
+    from ingot._ingot import lib as _lib
 except ImportError as reason:
     message = f"Ingot's library is not built or does not load ({reason}): `pip install ./python` in its repository"
     raise ImportError(message) from reason
+
+lib: Final = _lib
+"""The functions and constants of ingot.h."""
 
 if lib.ingot_abi_version() != lib.INGOT_ABI_VERSION:
     message = (

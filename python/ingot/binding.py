@@ -49,6 +49,7 @@ def threadgroup(nbytes: int) -> Threadgroup:
 
     Every threadgroup gets so many bytes of its own (`setThreadgroupMemoryLength`); a plain int means the same.
 
+    Example:
         encoder.dispatch(kernel, x, tile=ingot.threadgroup(256 * 4), grid=x.size, group=256)
     """
     return Threadgroup(nbytes)
@@ -97,8 +98,7 @@ class Binder:
     def _packed(self, position: int, value: object) -> bytes:
         argument, code = self.arguments[position], self.codes[position]
         if argument.kind == "threadgroup":
-            length = value.nbytes if isinstance(value, Threadgroup) else Threadgroup(self._length(position, value)).nbytes
-            return HEAD.pack(position, 0, length)
+            return HEAD.pack(position, 0, self._length(position, value))
         if not argument.takes_inline:
             raise self._wrong(position, value, "is written by the kernel, so it needs an ingot.Buffer")
         if argument.width == 1 and isinstance(value, bool | int | float | np.generic):
@@ -109,7 +109,9 @@ class Binder:
 
     def _length(self, position: int, value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
-            return value
+            value = Threadgroup(value)
+        if isinstance(value, Threadgroup):
+            return value.nbytes
         raise self._wrong(position, value, "is threadgroup memory; give its length with ingot.threadgroup(nbytes)")
 
     def _scalar(self, position: int, value: object, code: int) -> bytes:

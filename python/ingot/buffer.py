@@ -1,16 +1,20 @@
 """Buffers: typed memory that CPU and GPU share."""
 
-from types import TracebackType
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ingot import _native
 from ingot._native import buffer_get_contents, lib
 from ingot.errors import ClosedError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    import numpy.typing as npt
+
     from ingot.device import Device
 
 _READ = lib.INGOT_ACCESS_READ
@@ -25,6 +29,7 @@ class Buffer:
     memory. The memory goes away when the last buffer, array and submission that uses it is gone; `close()`, or the end
     of a `with` block, gives up this one's part early. Buffers may be used from any thread.
 
+    Example:
         with device.zeros((480, 640), np.uint8, label="mask") as mask:
             ...
             print(mask.numpy().mean())
@@ -32,9 +37,9 @@ class Buffer:
 
     __slots__ = ("_buffer", "_contents", "_device", "_dtype", "_label", "_memory", "_nbytes", "_shape", "_size")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917, called by Device only
         self,
-        device: "Device",
+        device: Device,
         dtype: np.dtype[Any],
         code: int,
         shape: tuple[int, ...],
@@ -54,7 +59,7 @@ class Buffer:
         self._memory = _native.memory(self._contents, self._nbytes)
 
     @property
-    def device(self) -> "Device":
+    def device(self) -> Device:
         """The device that made it."""
         return self._device
 
@@ -112,9 +117,13 @@ class Buffer:
         """The memory as a NumPy array: no copy, and writable.
 
         The array keeps the memory alive, whatever else is closed or deleted. It is live memory: what a later submission
-        does to it is seen, so read it after a wait. Raises `InFlightError`, which names the submission, while an
-        unfinished one writes the buffer.
+        does to it is seen, so read it after a wait.
 
+        Raises:
+            InFlightError: A submission that writes the buffer is not done; the text names it.
+            ClosedError: The buffer was closed.
+
+        Example:
             submission.wait()
             total = buffer.numpy().sum()
         """
@@ -123,7 +132,11 @@ class Buffer:
             raise self._failure(status)
         return _ndarray(self._shape, self._dtype, self._memory)
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001, NumPy's protocol
+    ) -> npt.NDArray[Any]:
         """What `np.asarray(buffer)` is: `numpy()`, or a copy where a dtype or a copy is asked for."""
         return np.array(self.numpy(), dtype, copy=copy)
 

@@ -1,24 +1,32 @@
 """Devices: where buffers, libraries and encoders come from."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, SupportsIndex, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ingot import _native, dtypes
 from ingot._native import lib
 from ingot.buffer import Buffer
-from ingot.encoder import CommandEncoder, Ordering
+from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError
-from ingot.kernel import Library, MathMode
+from ingot.kernel import Library
 
-Shape = SupportsIndex | Sequence[SupportsIndex]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from ingot.encoder import Ordering
+    from ingot.kernel import MathMode
+
+Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex]"
 """The shape of a buffer: a number of elements, or one for each dimension."""
 
 # MTLGPUFamily: the name of a family is one of these and a number.
@@ -48,8 +56,10 @@ class Device:
     that name; each is one object per process. `require_gpu=True`, or `INGOT_REQUIRE_GPU=1` in the environment, refuses
     the software device. Devices may be used from any thread.
 
-    Raises `DeviceNotFoundError` if there is no such device.
+    Raises:
+        DeviceNotFoundError: There is no such device.
 
+    Example:
         device = ingot.Device()
         x = device.array(np.arange(4, dtype=np.float32))
     """
@@ -61,16 +71,13 @@ class Device:
     _name: str
 
     def __new__(cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None) -> Self:
+        """Opens the device, or gives the object that it has in this process."""
         with _lock:
-            key = _index(index)
-            device = _opened.get(key)
-            if device is None or require_gpu:
-                opened = cls._open(key, isolated=False, require_gpu=bool(require_gpu), residency=True)
-                device = _opened.setdefault(key, opened)
+            opened = cls._open(_index(index), isolated=False, require_gpu=bool(require_gpu), residency=True)
+            device = _opened.setdefault((cls, opened.registry_id), opened)
         if index is None:
             _announce(device)
-        assert isinstance(device, cls)
-        return device
+        return cast("Self", device)
 
     @classmethod
     def new(
@@ -88,9 +95,7 @@ class Device:
     @classmethod
     def _open(cls, index: int, *, isolated: bool, require_gpu: bool, residency: bool) -> Self:
         device = super().__new__(cls)
-        device._handle = _native.open_device(
-            index, isolated=isolated, require_gpu=require_gpu, residency=residency
-        )
+        device._handle = _native.open_device(index, isolated=isolated, require_gpu=require_gpu, residency=residency)
         device._info = _native.device_info(device._handle)
         device._name = _native.string(device._info.name)
         return device
@@ -159,14 +164,17 @@ class Device:
             raise ArgumentError(message)
         return _native.device_supports(self._handle, _FAMILIES[found[1]] + int(found[2]))
 
-    def array(
-        self, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None, *, label: str | None = None
-    ) -> Buffer:
+    def array(self, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None, *, label: str | None = None) -> Buffer:
         """A buffer with a copy of `values`, which is anything that NumPy makes an array of.
 
         It has the dtype and shape that NumPy gives it, or the `dtype` given. float64 and complex numbers, which MSL
-        does not have, are an `ArgumentError`; so are no elements at all. Not contiguous arrays are copied in C order.
+        does not have, are refused. Arrays that are not contiguous are copied in C order.
 
+        Raises:
+            ArgumentError: The dtype has no equal in MSL, or there are no elements, or too many.
+            OutOfMemoryError: Metal has no memory for it.
+
+        Example:
             x = device.array([1, 2, 3], np.float32)
         """
         array = _as_array(values, dtype)
@@ -174,23 +182,17 @@ class Device:
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         return Buffer(self, array.dtype, code, array.shape, data, label)
 
-    def zeros(
-        self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None
-    ) -> Buffer:
+    def zeros(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
         """A buffer of zeros."""
         return self.full(shape, 0, dtype, label=label)
 
-    def full(
-        self, shape: Shape, value: Any, dtype: npt.DTypeLike = np.float32, *, label: str | None = None
-    ) -> Buffer:
+    def full(self, shape: Shape, value: Any, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
         """A buffer in which every element is `value`; a value that the dtype cannot hold is an `ArgumentError`."""
         resolved = dtypes.resolve(dtype)
         code = dtypes.code(resolved)
-        return Buffer(self, resolved, code, _shape(shape), dtypes.pack(value, resolved), label)
+        return Buffer(self, resolved, code, _shape(shape), dtypes.pack(_plain(value), code), label)
 
-    def empty(
-        self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None
-    ) -> Buffer:
+    def empty(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
         """A buffer whose contents are undefined until they are written: faster than `zeros`."""
         resolved = dtypes.resolve(dtype)
         return Buffer(self, resolved, dtypes.code(resolved), _shape(shape), None, label)
@@ -206,9 +208,13 @@ class Device:
         """Compiles MSL (`makeLibrary(source:options:)`), once per text and options and device.
 
         `math_mode` is what the compiler may do to floating point (`MTLMathMode`; Metal's default is fast),
-        `language_version` is for example `"3.2"`, and `macros` are defined above the source. Raises `CompileError` with
-        the place, `ArgumentError` for options that do not exist.
+        `language_version` is for example `"3.2"`, and `macros` are defined above the source.
 
+        Raises:
+            CompileError: The source does not compile; it says where.
+            ArgumentError: There are no such options.
+
+        Example:
             library = device.compile(source, macros={"TILE": 16})
         """
         return Library(self, source, math_mode, language_version, macros or {})
@@ -229,7 +235,7 @@ class Device:
         raise TypeError(message)
 
 
-_opened: Final[weakref.WeakValueDictionary[int, Device]] = weakref.WeakValueDictionary()
+_opened: Final[weakref.WeakValueDictionary[tuple[type[Device], int], Device]] = weakref.WeakValueDictionary()
 _lock = threading.RLock()
 _announced = False
 
@@ -261,7 +267,7 @@ def _announce(device: Device) -> None:
     global _announced  # noqa: PLW0603, once per process
     if device.is_software and not _announced:
         _announced = True
-        print(f"ingot: no GPU here; kernels run on the CPU, by {device.name!r}", file=sys.stderr)
+        print(f"ingot: no GPU here; kernels run on the CPU, by {device.name!r}", file=sys.stderr)  # noqa: T201, said once
 
 
 def _as_array(values: npt.ArrayLike, dtype: npt.DTypeLike | None) -> npt.NDArray[Any]:
@@ -272,9 +278,14 @@ def _as_array(values: npt.ArrayLike, dtype: npt.DTypeLike | None) -> npt.NDArray
         raise ArgumentError(message) from error
 
 
+def _plain(value: object) -> object:
+    """A Python number for a NumPy scalar."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _shape(shape: Shape) -> tuple[int, ...]:
     try:
-        extents = shape if isinstance(shape, Sequence) else (shape,)
+        extents = shape if isinstance(shape, tuple | list) else (shape,)
         numbers = tuple(extent.__index__() for extent in extents)
     except AttributeError as error:
         message = f"{shape!r} is no shape; it is a number of elements or a tuple of them"

@@ -34,6 +34,8 @@ _FORMATS: Final = {
 _DTYPES: Final = {getattr(lib, f"INGOT_{name.upper()}"): np.dtype(name) for name in _FORMATS}
 _CODES: Final[dict[np.dtype[Any], int]] = {dtype: code for code, dtype in _DTYPES.items()}
 
+_INFINITY: Final = 0x7F800000  # the bits of a float32
+
 FORMATS: Final = {code: _FORMATS[dtype.name] for code, dtype in _DTYPES.items()}
 """What the struct module calls a dtype's code; it has no bfloat16."""
 
@@ -69,9 +71,10 @@ def from_code(code: int) -> np.dtype[Any] | None:
 def bfloat16() -> np.dtype[Any]:
     """The dtype of MSL's `bfloat`, which is not NumPy's own but that of ml_dtypes."""
     try:
-        return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        found: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
     except ImportError as error:
         raise ArgumentError("bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from error
+    return found
 
 
 def name(code: int) -> str:
@@ -107,7 +110,7 @@ def _refusal(dtype: np.dtype[Any]) -> str:
     if not dtype.isnative:
         return f"{dtype.name} in the byte order of other machines: convert with .astype({dtype.name!r})"
     reasons = {
-        "f": "MSL has no double: convert with .astype(np.float32)",
+        "f": "MSL has no double: convert with .astype(np.float32), or give dtype=np.float32",
         "c": "MSL has no complex numbers: use .view() of their real type, as float32",
         "M": "MSL has no dates: use .view(np.int64)",
         "m": "MSL has no time spans: use .view(np.int64)",
@@ -119,10 +122,10 @@ def _refusal(dtype: np.dtype[Any]) -> str:
 def _round_to_bfloat16(value: float) -> int:
     """The bits of the nearest bfloat16, ties to even; OverflowError beyond the largest."""
     (bits,) = struct.unpack("=I", struct.pack("=f", value))
-    infinite = bits & 0x7FFFFFFF == 0x7F800000
-    if bits & 0x7FFFFFFF > 0x7F800000:  # NaN, and it must not round to infinity
+    magnitude = bits & 0x7FFFFFFF
+    if magnitude > _INFINITY:  # NaN, and it must not round to infinity
         return int(bits >> 16 | 0x40)
     rounded = int(bits + 0x7FFF + (bits >> 16 & 1) >> 16)
-    if rounded & 0x7FFF == 0x7F80 and not infinite:
+    if magnitude < _INFINITY == (rounded & 0x7FFF) << 16:
         raise OverflowError
     return rounded

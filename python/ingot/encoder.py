@@ -16,7 +16,7 @@ from ingot.specialise import UNFIT, specialised
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import numpy as np
@@ -37,6 +37,7 @@ Value: TypeAlias = "Buffer | Threadgroup | float | np.generic | npt.NDArray[Any]
 _ORDERINGS: Final = {"automatic": lib.INGOT_ORDERING_AUTOMATIC, "serial": lib.INGOT_ORDERING_SERIAL}
 _THREADS: Final = lib.INGOT_GRID_THREADS
 _THREADGROUPS: Final = lib.INGOT_GRID_THREADGROUPS
+_AXES: Final = 3
 _LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final = MappingProxyType[str, object]({})
 
@@ -47,6 +48,7 @@ class CommandEncoder:
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
     leaving it by an exception, or `discard()`, drops the work. One thread at a time uses it.
 
+    Example:
         with device.encoder(label="saxpy") as encoder:
             encoder.dispatch(saxpy, x, y, a=2.0, grid=x.size)
             submission = encoder.commit()
@@ -130,15 +132,13 @@ class CommandEncoder:
             raise self._failure(status, args, named)
 
     def _dispatch(
-        self, kernel: Kernel, args: tuple[object, ...], named: dict[str, object], extents: tuple[int, ...]
+        self, kernel: Kernel, args: Sequence[object], named: Mapping[str, object], extents: tuple[int, ...]
     ) -> None:
         """A dispatch of any shape; the next one of the same shape is faster."""
         if not isinstance(kernel, Kernel):
             raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
         handles, values = kernel._binder.bind(args, named)
-        status = encoder_dispatch(
-            self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
-        )
+        status = encoder_dispatch(self._handle, kernel._handle, handles, len(handles), values, len(values), *extents)
         if status:
             raise self._failure(status, args, named)
         kernel._bind = specialised(kernel._binder, args, named)
@@ -192,7 +192,7 @@ class CommandEncoder:
     def _name(self) -> str:
         return "the encoder" if self._label is None else f"the encoder {self._label!r}"
 
-    def _failure(self, status: int, args: tuple[object, ...] = (), named: Mapping[str, object] = _NOTHING) -> IngotError:
+    def _failure(self, status: int, args: Sequence[object] = (), named: Mapping[str, object] = _NOTHING) -> IngotError:
         """What a failed call of ingot.h stands for; a closed object is named, where C sees no handle."""
         failure = _native.failure(status)
         for value in (*args, *named.values()):
@@ -219,7 +219,7 @@ def _extent(extent: Extent, what: str) -> tuple[int, int, int]:
         numbers = [index(number) for number in (extent if isinstance(extent, tuple | list) else (extent,))]
     except TypeError:
         raise ArgumentError(f"{what} is {extent!r}; it is a whole number or up to three of them") from None
-    if not 1 <= len(numbers) <= 3 or not all(1 <= number <= _LARGEST for number in numbers):
+    if not 1 <= len(numbers) <= _AXES or not all(1 <= number <= _LARGEST for number in numbers):
         raise ArgumentError(f"{what} is {extent!r}; it is up to three numbers along x, y and z, each at least 1")
-    x, y, z = *numbers, *(1,) * (3 - len(numbers))
+    x, y, z = *numbers, *(1,) * (_AXES - len(numbers))
     return x, y, z

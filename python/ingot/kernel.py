@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from ingot import _native, dtypes
 from ingot._native import lib
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]
 """What the compiler may do to floating-point arithmetic (`MTLMathMode`)."""
 
-_MATH_MODES: Final = {name: getattr(lib, f"INGOT_MATH_{name.upper()}") for name in MathMode.__args__}  # type: ignore[attr-defined]
-_KINDS: Final = {lib.INGOT_ARGUMENT_BUFFER: "buffer", lib.INGOT_ARGUMENT_THREADGROUP: "threadgroup"}
+_MATH_MODES: Final[dict[str, int]] = {name: getattr(lib, f"INGOT_MATH_{name.upper()}") for name in get_args(MathMode)}
+_KINDS: Final[dict[int, Literal["buffer", "threadgroup"]]] = {
+    lib.INGOT_ARGUMENT_BUFFER: "buffer",
+    lib.INGOT_ARGUMENT_THREADGROUP: "threadgroup",
+}
 
 
 class Library:
     """The kernels of one MSL source (`MTLLibrary`), which `Device.compile` makes.
 
+    Example:
         library = device.compile(source)
         print(library.kernel_names)
         saxpy = library.kernel("saxpy")
@@ -112,6 +116,7 @@ class KernelArgument:
 class Kernel:
     """A kernel that is ready to run (`MTLComputePipelineState`), which `Library.kernel` gives.
 
+    Example:
         for argument in kernel.arguments:
             print(argument.index, argument.name, argument.dtype, argument.access)
     """

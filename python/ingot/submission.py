@@ -1,6 +1,8 @@
 """Submissions: work that was committed."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 from ingot import _native
 from ingot._native import lib
@@ -16,6 +18,7 @@ _TIMEOUT = lib.INGOT_ERROR_TIMEOUT
 class Submission:
     """Work that was committed (`MTLCommandBuffer`). It runs whether or not anybody waits, or keeps this object.
 
+    Example:
         submission = encoder.commit()
         submission.wait()
         print(f"{submission.gpu_time * 1e3:.2f} ms")
@@ -23,13 +26,13 @@ class Submission:
 
     __slots__ = ("_device", "_handle", "_label")
 
-    def __init__(self, handle: _native.Handle, device: "Device", label: str | None) -> None:
+    def __init__(self, handle: _native.Handle, device: Device, label: str | None) -> None:
         self._handle = handle
         self._device = device
         self._label = label
 
     @property
-    def device(self) -> "Device":
+    def device(self) -> Device:
         """The device it runs on."""
         return self._device
 
@@ -60,9 +63,7 @@ class Submission:
         """Why the GPU failed; None if it did not. Raises `StateError` before the work is done."""
         if not self._info("whether it failed").is_failed:
             return None
-        failure = self._failure(_native.wait(self._handle, 0))
-        assert isinstance(failure, CommandBufferError)
-        return failure
+        return cast("CommandBufferError", self._failure(_native.wait(self._handle, 0)))
 
     @property
     def gpu_time(self) -> float:
