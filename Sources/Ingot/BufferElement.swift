@@ -34,7 +34,7 @@ public struct BFloat16: Sendable, Hashable, BitwiseCopyable, CustomStringConvert
       return
     }
     let half: UInt32 = 0x7fff + (bits >> 16 & 1)
-    bitPattern = UInt16(bits &+ half >> 16)
+    bitPattern = UInt16((bits &+ half) >> 16)
   }
 
   public var float: Float { Float(bitPattern: UInt32(bitPattern) << 16) }
