@@ -37,9 +37,9 @@ typedef struct mtl_launch {
   /// As asked for; groups at the edge of the grid may be smaller.
   mtl_u32 threads_per_threadgroup[3];
   mtl_u32 threadgroups_per_grid[3];
-  /// Not 0: run the threadgroups in an order made from this seed.
+  /// Not 0: run the threadgroups in an order made from this seed, and fill threadgroup memory with garbage first.
   mtl_u64 order_seed;
-  /// A thread that runs longer fails the dispatch with MTL_FAULT_TIMEOUT; 0 for no limit.
+  /// A dispatch that takes longer fails with MTL_FAULT_TIMEOUT, some 20 ms late at worst; 0 for no limit.
   mtl_u64 timeout_nanoseconds;
 } mtl_launch;
 
@@ -72,27 +72,33 @@ typedef struct mtl_runtime_table {
   void (*simdgroup_barrier)(void);
 } mtl_runtime_table;
 
-/// A loaded kernel.
+/// A loaded kernel; the host makes it with `mtl_kernel_load`.
 typedef struct mtl_kernel {
-  void *entry;
+  void *entry; // NULL if the shared object does not have it
   mtl_u32 entry_kind;
-  mtl_u32 stack_bytes; // of a fiber; 0 for the default
+  mtl_u32 stack_bytes; // what one thread needs; 0 for the default of 16 KiB
+  /// The code of the shared object: only there a thread is stopped that runs too long.
+  const void *code_begin, *code_end;
+  /// Its `static __thread` variables, which are the kernel's threadgroup memory.
+  mtl_u64 thread_local_module;
+  mtl_u64 thread_local_bytes;
 } mtl_kernel;
 
+/// Why a dispatch failed.
 enum {
   MTL_FAULT_NONE = 0,
-  MTL_FAULT_ADDRESS = 1,  // SIGSEGV or SIGBUS in kernel code
-  MTL_FAULT_TIMEOUT = 2,  // ran longer than timeout_nanoseconds
-  MTL_FAULT_STACK = 3,    // a fiber's stack overflowed
-  MTL_FAULT_BARRIER = 4,  // some threads of a group ended while others waited at a barrier
-  MTL_FAULT_MEMORY = 5,   // no memory for stacks or threadgroup memory
+  MTL_FAULT_ADDRESS = 1,     // SIGSEGV or SIGBUS in kernel code
+  MTL_FAULT_TIMEOUT = 2,     // ran longer than timeout_nanoseconds
+  MTL_FAULT_STACK = 3,       // the stack of a thread overflowed
+  MTL_FAULT_MEMORY = 5,      // no memory for stacks or threadgroup memory
+  MTL_FAULT_INSTRUCTION = 6, // SIGILL in kernel code, for example __builtin_trap()
 };
 
 /// How a dispatch ended.
 typedef struct mtl_result {
   mtl_u32 fault;
   mtl_u32 reserved;
-  void *address; // MTL_FAULT_ADDRESS: what was accessed
+  void *address; // what was accessed, or the instruction
 } mtl_result;
 
 #ifdef __cplusplus
@@ -104,8 +110,15 @@ typedef struct mtl_result {
 
 extern const mtl_runtime_table mtl_host_runtime;
 
+/// Finds `symbol` in a shared object that dlopen returned, and sets the object's `mtl_runtime`.
+mtl_kernel mtl_kernel_load(void *object, const char *symbol, mtl_u32 entry_kind, mtl_u32 stack_bytes);
+
 /// Runs all threadgroups of `launch`, on the calling thread and the process's pool of workers (one a core, started at
-/// the first use), and returns when all have ended. One call at a time uses the pool; others run on their own thread.
+/// the first use), and returns when all have ended. One call at a time uses the pool; others run on their own thread,
+/// and so does everything in a forked child. A small grid never leaves the calling thread.
+///
+/// A thread that ended does not take part in later barriers: the others go on without it.
+/// After a fault no further threadgroup begins; what was written until then stays written.
 mtl_result mtl_dispatch(const mtl_kernel *kernel, const mtl_launch *launch);
 
 /// The MSL headers that compiled kernels include, as text; `name` is NULL after the last.
