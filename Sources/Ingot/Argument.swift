@@ -15,11 +15,6 @@ public struct Argument: Sendable {
   let content: Content
 
   public static func buffer(_ buffer: Buffer) -> Argument { Argument(content: .buffer(buffer)) }
-
-  /// The bytes of a value of any plain type, for `struct` and vector arguments.
-  public static func bytes<T: BitwiseCopyable>(of value: T) -> Argument {
-    withUnsafeBytes(of: value) { Argument(content: .bytes(Array($0))) }
-  }
 }
 
 /// What can be given as a kernel argument: `Buffer`, `Argument`, and every `BufferElement` as a value.
@@ -67,6 +62,10 @@ extension ArgumentConvertible where Self == Argument {
   public static func int64(_ value: some BinaryInteger) -> Argument { Argument(Int64.self, value) }
   public static func uint64(_ value: some BinaryInteger) -> Argument { Argument(UInt64.self, value) }
   public static func bool(_ value: Bool) -> Argument { Argument(scalar: value) }
+  /// The bytes of a value of any plain type, for `struct` and vector arguments.
+  public static func bytes(of value: some BitwiseCopyable) -> Argument {
+    withUnsafeBytes(of: value) { Argument(content: .bytes(Array($0))) }
+  }
   /// Threadgroup memory, in bytes; rounded up to the 16 that Metal asks for.
   public static func threadgroup(bytes: Int) -> Argument { Argument(content: .threadgroup(nbytes: bytes)) }
 }
