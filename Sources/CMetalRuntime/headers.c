@@ -59,6 +59,10 @@ static const char entry[] = {
 #embed "msl/entry.h"
     , 0};
 
+static const char reflection[] = {
+#embed "msl/reflection.h"
+    , 0};
+
 #define HEADER(text) {#text ".h", text, sizeof text - 1}
 
 const mtl_header mtl_headers[] = {
@@ -80,5 +84,6 @@ const mtl_header mtl_headers[] = {
     HEADER(geometric),
     HEADER(synchronisation),
     HEADER(entry),
+    HEADER(reflection),
     {0, 0, 0},
 };

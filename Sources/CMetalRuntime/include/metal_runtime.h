@@ -72,6 +72,16 @@ typedef struct mtl_runtime_table {
   void (*simdgroup_barrier)(void);
 } mtl_runtime_table;
 
+/// What a shared object tells of one argument of its kernel; the table `mtl_arguments` has one for each, in the order
+/// of reflection.
+typedef struct mtl_argument {
+  mtl_u32 data_type; // MTLDataType of what it points to
+  mtl_u32 alignment; // in bytes
+  mtl_u64 size;      // in bytes
+  mtl_u32 is_read_only;
+  mtl_u32 reserved;
+} mtl_argument;
+
 /// A loaded kernel; the host makes it with `mtl_kernel_load`.
 typedef struct mtl_kernel {
   void *entry; // NULL if the shared object does not have it

@@ -10,6 +10,7 @@ template <class F>
 struct signature;
 template <class Result, class... Parameters>
 struct signature<Result (*)(Parameters...)> {
+  using result = Result;
   template <int index>
   using parameter = __type_pack_element<index, Parameters...>;
   static constexpr int count = sizeof...(Parameters);

@@ -25,3 +25,4 @@
 #include "geometric.h"
 #include "synchronisation.h"
 #include "entry.h"
+#include "reflection.h"

@@ -1,0 +1,64 @@
+/// One message of the compiler about the user's text.
+struct Diagnostic: Hashable, Sendable {
+  enum Severity: String, Sendable { case error, note }
+  var severity = Severity.error
+  var position: SourcePosition
+  var message: String
+  /// Columns of the same line to underline.
+  var ranges: [Range<Int>] = []
+
+  static func error(_ message: String, at position: SourcePosition) -> Diagnostic {
+    Diagnostic(position: position, message: message)
+  }
+}
+
+/// Collects the errors of a library and prints them as Apple's compiler does.
+struct DiagnosticReport: Sendable {
+  /// Errors, each followed by its notes.
+  private(set) var groups: [[Diagnostic]] = []
+
+  var isEmpty: Bool { groups.isEmpty }
+
+  mutating func add(_ group: [Diagnostic]) {
+    guard let first = group.first, !group.isEmpty else { return }
+    let isKnown = groups.contains { $0[0].position == first.position }
+    if !isKnown { groups.append(group) }
+  }
+
+  mutating func add(_ errors: [Diagnostic]...) {
+    for error in errors.joined() { add([error]) }
+  }
+
+  /// `program_source:3:7: error: ...` with the line and a caret, in the order of the text.
+  func text(_ source: SourceText) -> String {
+    let ordered = groups.enumerated().sorted { a, b in
+      (a.element[0].position, a.offset) < (b.element[0].position, b.offset)
+    }
+    let shown = ordered.prefix(Self.limit).flatMap { $0.element.map { Self.text($0, source) } }
+    return shown.joined(separator: "\n")
+  }
+
+  /// As clang: after that many errors the rest is noise.
+  private static let limit = 20
+
+  private static func text(_ diagnostic: Diagnostic, _ source: SourceText) -> String {
+    let (file, line) = source.shown(line: diagnostic.position.line)
+    let place = "\(file):\(line):\(diagnostic.position.column)"
+    let title = "\(place): \(diagnostic.severity.rawValue): \(diagnostic.message)"
+    let code = source.line(diagnostic.position.line)
+    guard !code.isEmpty else { return title }
+    return "\(title)\n\(code)\n\(marks(diagnostic, code))"
+  }
+
+  /// The line below the code: `^` at the column, `~` below the ranges; tabs stay tabs, so that it lines up.
+  private static func marks(_ diagnostic: Diagnostic, _ code: String) -> String {
+    let width = max(diagnostic.position.column, diagnostic.ranges.map { $0.upperBound - 1 }.max() ?? 0)
+    let bytes = Array(code.utf8)
+    var marks = (0..<width).map { $0 < bytes.count && bytes[$0] == 9 ? UInt8(9) : UInt8(ascii: " ") }
+    for range in diagnostic.ranges {
+      for column in range where (1...width).contains(column) { marks[column - 1] = UInt8(ascii: "~") }
+    }
+    marks[diagnostic.position.column - 1] = UInt8(ascii: "^")
+    return String(decoding: marks, as: UTF8.self)
+  }
+}

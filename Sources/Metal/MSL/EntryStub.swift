@@ -1,0 +1,186 @@
+import CMetalRuntime
+
+/// The function of a shared object that the runtime calls to run a kernel.
+struct EntryStub: Sendable {
+  enum Form: UInt8, Sendable {
+    case range, group, thread
+
+    var kind: mtl_u32 {
+      switch self {
+      case .range: mtl_u32(MTL_ENTRY_RANGE)
+      case .group: mtl_u32(MTL_ENTRY_GROUP)
+      case .thread: mtl_u32(MTL_ENTRY_THREAD)
+      }
+    }
+  }
+
+  static let symbol = "mtl_entry"
+  static let reflectionSymbol = "mtl_arguments"
+
+  let form: Form
+  private let kernel: Kernel
+
+  init(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree) {
+    self.kernel = kernel
+    let name = kernel.function.name.map { tree[$0] } ?? ""
+    let arguments = kernel.expression.split(separator: " ").map(String.init)
+    form = Self.form(kernel, words: graph.reachable(from: name, arguments))
+  }
+
+  /// The fastest form that gives the kernel all it asks for.
+  private static func form(_ kernel: Kernel, words: Set<String>) -> Form {
+    if !words.isDisjoint(with: synchronising) { return .thread }
+    let needsGroup = kernel.parameters.contains { parameter in
+      switch parameter.role {
+      case .buffer, .invalid: false
+      case .threadgroup: true
+      case .builtin(let builtin): builtin.family != .grid
+      }
+    }
+    return needsGroup || words.contains("threadgroup") ? .group : .range
+  }
+
+  private static let synchronising: Set<String> = ["threadgroup_barrier", "simdgroup_barrier"]
+
+  // MARK: Text
+
+  /// The stub, to stand after the text of the library.
+  var text: String {
+    let names = kernel.namespaces.map { $0.isEmpty ? "namespace {" : "namespace \($0) {" }
+    let head = names + ["namespace mtl_stub {"]
+    let tail = [String](repeating: "}", count: names.count + 1)
+    return (head + signature + reflection + loop + entry + tail).joined(separator: "\n") + "\n"
+  }
+
+  private var signature: [String] {
+    ["using Signature = mtl::signature<decltype(&\(kernel.expression))>;"]
+      + kernel.parameters.indices.map { "using P\($0) = Signature::parameter<\($0)>;" }
+  }
+
+  /// What reflection must ask the compiler: types, sizes and alignments of the arguments.
+  private var reflection: [String] {
+    let rows = hostArguments.map { "mtl::describe<P\($0.order)>()," }
+    return ["extern \"C\" __attribute__((visibility(\"default\"))) constexpr mtl_argument \(Self.reflectionSymbol)[] = {"]
+      + rows + ["{}};"]
+  }
+
+  /// Of the parameters that the host sets, in the order of the description.
+  private var hostArguments: [(order: Int, parameter: KernelParameter)] {
+    kernel.hostParameters
+  }
+
+  /// The pointers become parameters that promise not to alias, as Metal does of buffers; that lets loops vectorise.
+  private var loop: [String] {
+    let pointers = hostArguments.map { "mtl::pointer<P\($0.order)> __restrict a\($0.order)" }
+    let places =
+      switch form {
+      case .range: ["const mtl_launch *launch", "uint x_begin", "uint x_end", "uint y", "uint z"]
+      case .group: ["const mtl_launch *launch", "const mtl_group *group"]
+      case .thread: ["const mtl_launch *launch", "const mtl_group *group", "const mtl_thread *thread"]
+      }
+    let head = "static inline void run(\((pointers + places).joined(separator: ", "))) {"
+    return [head] + body + ["}"]
+  }
+
+  private var body: [String] {
+    switch form {
+    case .range: ["for (uint x = x_begin; x < x_end; ++x)", call]
+    case .group:
+      [
+        "const uint size_x = group->size[0], size_y = group->size[1], size_z = group->size[2];",
+        "const uint x_first = group->position[0] * launch->threads_per_threadgroup[0];",
+        "const uint y_first = group->position[1] * launch->threads_per_threadgroup[1];",
+        "const uint z_first = group->position[2] * launch->threads_per_threadgroup[2];",
+        "for (uint z = 0; z < size_z; ++z)", "for (uint y = 0; y < size_y; ++y)",
+        "for (uint x = 0; x < size_x; ++x) {",
+        "const uint index = (z * size_y + y) * size_x + x;", call, "}",
+      ]
+    case .thread: [call]
+    }
+  }
+
+  private var call: String {
+    let arguments = kernel.parameters.enumerated().map { order, parameter in
+      switch parameter.role {
+      case .buffer, .threadgroup, .invalid: "mtl::dereference<P\(order)>(a\(order))"
+      case .builtin(let builtin): "mtl::position<P\(order)>(\(place(of: builtin)))"
+      }
+    }
+    return "\(kernel.expression)(\(arguments.joined(separator: ", ")));"
+  }
+
+  private var entry: [String] {
+    let loads = hostArguments.map { order, parameter in
+      switch parameter.role {
+      case .threadgroup(let index): "static_cast<mtl::pointer<P\(order)>>(group->threadgroup[\(index)])"
+      case .buffer(let index): "static_cast<mtl::pointer<P\(order)>>(launch->buffers[\(index)])"
+      default: "nullptr"
+      }
+    }
+    let (parameters, places) =
+      switch form {
+      case .range:
+        ("const mtl_launch *launch, uint x_begin, uint x_end, uint y, uint z", ["launch", "x_begin", "x_end", "y", "z"])
+      case .group: ("const mtl_launch *launch, const mtl_group *group", ["launch", "group"])
+      case .thread:
+        (
+          "const mtl_launch *launch, const mtl_group *group, const mtl_thread *thread",
+          ["launch", "group", "thread"]
+        )
+      }
+    return [
+      "extern \"C\" __attribute__((visibility(\"default\"))) void \(Self.symbol)(\(parameters)) {",
+      "run(\((loads + places).joined(separator: ", ")));", "}",
+    ]
+  }
+}
+
+extension EntryStub {
+  /// The arguments of `mtl::position` that make a built-in, in terms of what the form has at hand.
+  private func place(of builtin: Builtin) -> String {
+    switch builtin {
+    case .threadPositionInGrid:
+      switch form {
+      case .range: "x, y, z"
+      case .group: "x_first + x, y_first + y, z_first + z"
+      case .thread: "thread->position_in_grid"
+      }
+    case .threadsPerGrid, .gridSize: "launch->threads_per_grid"
+    case .gridOrigin: "0, 0, 0"
+    case .threadPositionInThreadgroup: form == .group ? "x, y, z" : "thread->position_in_threadgroup"
+    case .threadsPerThreadgroup: "group->size"
+    case .dispatchThreadsPerThreadgroup: "launch->threads_per_threadgroup"
+    case .threadgroupPositionInGrid: "group->position"
+    case .threadgroupsPerGrid: "launch->threadgroups_per_grid"
+    case .threadIndexInThreadgroup: index
+    case .threadIndexInSimdgroup: form == .group ? "index % MTL_SIMD_WIDTH" : "thread->index_in_simdgroup"
+    case .simdgroupIndexInThreadgroup: form == .group ? "index / MTL_SIMD_WIDTH" : "thread->simdgroup_index"
+    case .simdgroupsPerThreadgroup: "group->simdgroups"
+    case .dispatchSimdgroupsPerThreadgroup: "(\(dispatchThreads) + MTL_SIMD_WIDTH - 1) / MTL_SIMD_WIDTH"
+    case .threadsPerSimdgroup, .threadExecutionWidth: "MTL_SIMD_WIDTH"
+    case .threadIndexInQuadgroup: "(\(index)) % 4"
+    case .quadgroupIndexInThreadgroup: "(\(index)) / 4"
+    case .quadgroupsPerThreadgroup: "(group->size[0] * group->size[1] * group->size[2] + 3) / 4"
+    case .dispatchQuadgroupsPerThreadgroup: "(\(dispatchThreads) + 3) / 4"
+    }
+  }
+
+  private var index: String { form == .group ? "index" : "thread->index_in_threadgroup" }
+
+  private var dispatchThreads: String {
+    (0..<3).map { "launch->threads_per_threadgroup[\($0)]" }.joined(separator: " * ")
+  }
+}
+
+extension Kernel {
+  /// The parameters that the host sets, in the order of the description: buffers by index, then threadgroup memory.
+  var hostParameters: [(order: Int, parameter: KernelParameter)] {
+    parameters.enumerated().compactMap { order, parameter -> (rank: Int, order: Int, parameter: KernelParameter)? in
+      switch parameter.role {
+      case .buffer(let index): (index, order, parameter)
+      case .threadgroup(let index): (1000 + index, order, parameter)
+      default: nil
+      }
+    }.sorted { $0.rank < $1.rank }.map { ($0.order, $0.parameter) }
+  }
+}

@@ -1,0 +1,197 @@
+/// Finds the kernels of a library and what their attributes say.
+struct KernelFinder {
+  private let tree: TokenTree
+  private let declarations: [Declaration]
+  private let integers: NamedIntegers
+  private(set) var kernels: [Kernel] = []
+  private(set) var errors: [Diagnostic] = []
+
+  init(_ tree: TokenTree, _ declarations: [Declaration]) {
+    self.tree = tree
+    self.declarations = declarations
+    integers = NamedIntegers(declarations, tree)
+    for declaration in declarations { add(declaration) }
+    reportDuplicates()
+  }
+
+  static func isKernel(_ declaration: Declaration, _ tree: TokenTree) -> Bool {
+    guard declaration.kind == .function || declaration.kind == .instantiation else { return false }
+    return tree.topLevel(declaration.head).contains { index in
+      tree[index] == "kernel" || tree.tokens[index].attributes.contains { $0.name == "kernel" }
+    }
+  }
+
+  private mutating func add(_ declaration: Declaration) {
+    guard Self.isKernel(declaration, tree) else { return }
+    switch declaration.kind {
+    case .function where declaration.body != nil && !declaration.isTemplate:
+      guard let name = declaration.name else { return }
+      append(declaration, declaration, expression: tree[name], at: tree.tokens[name].position)
+    case .instantiation: addInstantiation(declaration)
+    default: break
+    }
+  }
+
+  private mutating func addInstantiation(_ declaration: Declaration) {
+    let top = tree.topLevel(declaration.tokens)
+    let position = tree.tokens[declaration.tokens.lowerBound].position
+    guard let name = top.last(where: { tree.isIdentifier($0) && tree[$0 + 1] == "<" }),
+      let end = tree.afterAngles(name + 1, in: declaration.tokens)
+    else {
+      errors.append(.error("explicit instantiation of a kernel needs its template arguments", at: position))
+      return
+    }
+    var start = name
+    while tree[start - 1] == "::", tree.isIdentifier(start - 2) { start -= 2 }
+    let isBase = { (candidate: Declaration) in
+      candidate.isTemplate && candidate.body != nil && candidate.name.map { tree[$0] } == tree[name]
+        && Self.isKernel(candidate, tree)
+    }
+    guard let base = declarations.first(where: isBase) else {
+      errors.append(.error("no kernel template '\(tree[name])' to instantiate", at: tree.tokens[name].position))
+      return
+    }
+    let expression = (start..<end).map { tree[$0] }.joined(separator: " ")
+    append(declaration, base, expression: expression, at: position)
+  }
+
+  private mutating func append(
+    _ declaration: Declaration, _ function: Declaration, expression: String, at position: SourcePosition
+  ) {
+    let attributes = Self.attributes(declaration, tree) + Self.attributes(function, tree)
+    let plain = (declaration.namespaces.filter { !$0.isEmpty } + [function.name.map { tree[$0] } ?? ""])
+    let given = attributes.first { $0.name == "host_name" }.map(Self.string)
+    var bound: Int?
+    if let attribute = attributes.first(where: { $0.name == "max_total_threads_per_threadgroup" }) {
+      bound = integer(attribute)
+    }
+    kernels.append(
+      Kernel(
+        name: given ?? plain.joined(separator: "::"), expression: expression,
+        namespaces: declaration.namespaces, function: function, position: position,
+        parameters: parameters(of: function), maxTotalThreads: bound))
+  }
+
+  private static func attributes(_ declaration: Declaration, _ tree: TokenTree) -> [Attribute] {
+    let end = declaration.parameters?.lowerBound ?? declaration.tokens.upperBound
+    return tree.tokens[declaration.tokens.lowerBound..<end].flatMap(\.attributes)
+  }
+
+  /// The text of `("a" "b")`.
+  private static func string(_ attribute: Attribute) -> String {
+    attribute.arguments.filter { $0.kind == .string }.map { $0.text.dropFirst().dropLast() }.joined()
+  }
+
+  private mutating func integer(_ attribute: Attribute) -> Int? {
+    if let value = integers.value(attribute.arguments) { return value }
+    errors.append(
+      .error("'\(attribute.name)' attribute requires an integer constant", at: attribute.position))
+    return nil
+  }
+
+  private mutating func reportDuplicates() {
+    var names: Set<String> = []
+    for kernel in kernels where !names.insert(kernel.name).inserted {
+      errors.append(.error("redefinition of kernel '\(kernel.name)'", at: kernel.position))
+    }
+  }
+}
+
+extension KernelFinder {
+  private mutating func parameters(of function: Declaration) -> [KernelParameter] {
+    guard let range = function.parameters else { return [] }
+    var result: [KernelParameter] = []
+    for each in Parameter.parameters(range, tree) { result.append(parameter(each)) }
+    assignIndices(&result)
+    return result
+  }
+
+  private mutating func parameter(_ parameter: Parameter) -> KernelParameter {
+    let position = tree.tokens[parameter.name ?? parameter.tokens.lowerBound].position
+    let name = parameter.name.map { tree[$0] } ?? ""
+    let role = role(of: parameter, at: position)
+    return KernelParameter(parameter: parameter, name: name, position: position, role: role)
+  }
+
+  /// The role that the attributes and address space give; index -1 where none is given.
+  private mutating func role(of parameter: Parameter, at position: SourcePosition) -> KernelParameter.Role {
+    let space = parameter.spaces.first ?? spaceOfAlias(parameter)
+    for attribute in parameter.attributes {
+      if let builtin = Builtin(rawValue: attribute.name) { return .builtin(builtin) }
+      switch attribute.name {
+      case "buffer": return slot(attribute, limit: 31).map { .buffer($0) } ?? .invalid
+      case "threadgroup": return slot(attribute, limit: 31).map { .threadgroup($0) } ?? .invalid
+      case "texture", "sampler", "stage_in", "function_constant", "payload", "imageblock_data":
+        return refuse("'\(attribute.name)' arguments are not supported by the software Metal yet", attribute.position)
+      default: return refuse("unknown attribute '\(attribute.name)'", attribute.position)
+      }
+    }
+    switch space {
+    case .device, .constant: return .buffer(-1)
+    case .threadgroup: return .threadgroup(-1)
+    case .thread: return refuse("invalid type '\(parameter.type)' for buffer declaration", position)
+    // A pointer without an address space is reported where its `*` stands.
+    case nil where parameter.isIndirect: return .invalid
+    case nil: return refuse("invalid type '\(parameter.type)' for input declaration in a kernel function", position)
+    }
+  }
+
+  private mutating func refuse(_ message: String, _ position: SourcePosition) -> KernelParameter.Role {
+    errors.append(.error(message, at: position))
+    return .invalid
+  }
+
+  private mutating func slot(_ attribute: Attribute, limit: Int) -> Int? {
+    guard let value = integer(attribute) else { return nil }
+    guard !(0..<limit).contains(value) else { return value }
+    let position = attribute.arguments.first?.position ?? attribute.position
+    errors.append(
+      .error(
+        "'\(attribute.name)' attribute parameter is out of bounds: must be between 0 and \(limit - 1)", at: position))
+    return nil
+  }
+
+  /// The address space of `typedef device float *Pointer`.
+  private func spaceOfAlias(_ parameter: Parameter) -> AddressSpace? {
+    let words = Set(parameter.type.split(separator: " ").map(String.init))
+    let alias = declarations.first { declaration in
+      declaration.kind == .alias && declaration.name.map { words.contains(tree[$0]) } == true
+    }
+    return alias?.tokens.lazy.compactMap { AddressSpace(rawValue: tree[$0]) }.first
+  }
+
+  /// Gives parameters without an index the next free one.
+  private mutating func assignIndices(_ parameters: inout [KernelParameter]) {
+    var buffers: Set<Int> = []
+    var threadgroups: Set<Int> = []
+    for parameter in parameters {
+      switch parameter.role {
+      case .buffer(let index) where index >= 0: reserve(index, "buffer", &buffers, parameter)
+      case .threadgroup(let index) where index >= 0: reserve(index, "threadgroup", &threadgroups, parameter)
+      default: break
+      }
+    }
+    for order in parameters.indices {
+      switch parameters[order].role {
+      case .buffer(-1): parameters[order].role = .buffer(nextFree("buffer", &buffers, parameters[order]))
+      case .threadgroup(-1):
+        parameters[order].role = .threadgroup(nextFree("threadgroup", &threadgroups, parameters[order]))
+      default: break
+      }
+    }
+  }
+
+  private mutating func reserve(_ index: Int, _ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter) {
+    if used.insert(index).inserted { return }
+    errors.append(.error("cannot reserve '\(kind)' resource location at index \(index)", at: parameter.position))
+  }
+
+  private mutating func nextFree(_ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter) -> Int {
+    if let index = (0..<31).first(where: { !used.contains($0) }) {
+      used.insert(index)
+      return index
+    }
+    errors.append(.error("no '\(kind)' resource location is left: there are 31", at: parameter.position))
+    return 0
+  }
+}
