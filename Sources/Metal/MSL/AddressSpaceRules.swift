@@ -83,7 +83,9 @@ extension AddressSpaceRules {
 
   /// Whether a statement may begin after the token, or group, at `index`.
   private func endsStatement(_ index: Int) -> Bool {
-    if [";", "{", "}", "else", "do"].contains(tree[index]) || tree.tokens[index].kind == .directive { return true }
+    if [";", "{", "}", "else", "do"].contains(tree[index]) || tree.tokens[index].kind == .directive {
+      return true
+    }
     return tree[index] == "(" && controlWords.contains(tree[index - 1])
   }
 
@@ -160,11 +162,14 @@ extension AddressSpaceRules {
   }
 
   private mutating func checkIfType(_ range: Range<Int>) {
-    guard let last = range.last(where: { !qualifiers.contains(tree[$0]) && !tree.tokens[$0].isAddressSpace }) else {
+    guard let last = range.last(where: { !qualifiers.contains(tree[$0]) && !tree.tokens[$0].isAddressSpace })
+    else {
       return
     }
     // A parameter list of a declaration is checked there, name or not.
-    guard ["*", "&", "&&"].contains(tree[last]), tree.split(range).count == 1, last > range.lowerBound else { return }
+    guard ["*", "&", "&&"].contains(tree[last]), tree.split(range).count == 1, last > range.lowerBound else {
+      return
+    }
     let isPlain = tree.topLevel(range).allSatisfy {
       tree.isIdentifier($0) || ["::", "<", "*", "&", "&&"].contains(tree[$0])
     }

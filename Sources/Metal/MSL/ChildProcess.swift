@@ -11,7 +11,11 @@ struct ChildProcess {
   var timeLimit: Int
 
   struct Outcome: Sendable {
-    enum End: Sendable, Equatable { case exited(Int32), killed(Int32), timedOut }
+    enum End: Sendable, Equatable {
+      case exited(Int32)
+      case killed(Int32)
+      case timedOut
+    }
     var end: End
     var output: [UInt8]
     var errors: [UInt8]

@@ -35,13 +35,15 @@ struct ClangMessages {
   private func diagnostics(_ group: [Line]) -> [Diagnostic]? {
     let error = group[0]
     let userNotes = group.dropFirst().filter { $0.isUser && $0.position != nil }
-    let place = error.isUser ? error : userNotes.first { $0.message.hasPrefix("in instantiation") } ?? userNotes.first
+    let place =
+      error.isUser ? error : userNotes.first { $0.message.hasPrefix("in instantiation") } ?? userNotes.first
     guard let position = place?.position else { return nil }
     let ranges = error.isUser ? error.ranges : []
     var result = [Diagnostic(position: position, message: readable(error.message), ranges: ranges)]
     for note in userNotes where note.position != position {
       let message = readable(note.message)
-      result.append(Diagnostic(severity: .note, position: note.position!, message: message, ranges: note.ranges))
+      result.append(
+        Diagnostic(severity: .note, position: note.position!, message: message, ranges: note.ranges))
     }
     return result
   }
@@ -106,6 +108,7 @@ private let replacements = [
   ("__global_device ", "device "), ("__global_host ", "constant "), ("__local ", "threadgroup "),
   ("address space '__global_device'", "address space 'device'"),
   ("address space '__global_host'", "address space 'constant'"),
-  ("address space '__local'", "address space 'threadgroup'"), ("generic address space", "address space 'thread'"),
+  ("address space '__local'", "address space 'threadgroup'"),
+  ("generic address space", "address space 'thread'"),
   ("metal::vec<", "vec<"), ("_Float16", "half"), ("__bf16", "bfloat"),
 ]

@@ -76,7 +76,8 @@ struct DeclarationParser {
   /// The names and the brace of `namespace a::b {` or `extern "C" {`.
   private func namespaceHead(_ start: Int, _ range: Range<Int>) -> ([String], Int)? {
     var position = tree[start] == "inline" ? start + 1 : start
-    if tree[position] == "extern", position + 2 < range.upperBound, tree.tokens[position + 1].kind == .string {
+    if tree[position] == "extern", position + 2 < range.upperBound, tree.tokens[position + 1].kind == .string
+    {
       return tree[position + 2] == "{" ? ([], position + 2) : nil
     }
     guard tree[position] == "namespace" else { return nil }
@@ -141,7 +142,9 @@ struct DeclarationParser {
 
   /// `void (*f)(int)` and `float (&x)[4]` declare no function.
   private func isPointerDeclarator(_ parenthesis: Int) -> Bool {
-    guard ["*", "&"].contains(tree[parenthesis + 1]), let inside = tree.inside(parenthesis) else { return false }
+    guard ["*", "&"].contains(tree[parenthesis + 1]), let inside = tree.inside(parenthesis) else {
+      return false
+    }
     return ["(", "["].contains(tree[tree.after(parenthesis)]) && !inside.contains { tree[$0] == "," }
   }
 
@@ -158,7 +161,9 @@ struct DeclarationParser {
       result.name = keyword == "using" ? nameOfUsing(rest) : lastIdentifier(tree.topLevel(rest))
     } else if let parenthesis = parameterList(start..<headEnd(rest)), keyword != "static_assert" {
       describeFunction(&result, parenthesis, rest)
-    } else if typeKeywords.contains(keyword), let brace = tree.topLevel(rest).first(where: { tree[$0] == "{" }) {
+    } else if typeKeywords.contains(keyword),
+      let brace = tree.topLevel(rest).first(where: { tree[$0] == "{" })
+    {
       describeType(&result, brace, rest)
     } else if keyword != "static_assert", keyword != "friend", range.count > 1 {
       describeVariable(&result, rest)

@@ -60,7 +60,9 @@ struct EntryStub: Sendable {
   /// What reflection must ask the compiler: types, sizes and alignments of the arguments.
   private var reflection: [String] {
     let rows = hostArguments.map { "mtl::describe<P\($0.order)>()," }
-    return ["extern \"C\" __attribute__((visibility(\"default\"))) constexpr mtl_argument \(Self.reflectionSymbol)[] = {"]
+    return [
+      "extern \"C\" __attribute__((visibility(\"default\"))) constexpr mtl_argument \(Self.reflectionSymbol)[] = {"
+    ]
       + rows + ["{}};"]
   }
 
@@ -120,7 +122,10 @@ struct EntryStub: Sendable {
     let (parameters, places) =
       switch form {
       case .range:
-        ("const mtl_launch *launch, uint x_begin, uint x_end, uint y, uint z", ["launch", "x_begin", "x_end", "y", "z"])
+        (
+          "const mtl_launch *launch, uint x_begin, uint x_end, uint y, uint z",
+          ["launch", "x_begin", "x_end", "y", "z"]
+        )
       case .group: ("const mtl_launch *launch, const mtl_group *group", ["launch", "group"])
       case .thread:
         (
@@ -175,7 +180,8 @@ extension EntryStub {
 extension Kernel {
   /// The parameters that the host sets, in the order of the description: buffers by index, then threadgroup memory.
   var hostParameters: [(order: Int, parameter: KernelParameter)] {
-    parameters.enumerated().compactMap { order, parameter -> (rank: Int, order: Int, parameter: KernelParameter)? in
+    parameters.enumerated().compactMap {
+      order, parameter -> (rank: Int, order: Int, parameter: KernelParameter)? in
       switch parameter.role {
       case .buffer(let index): (index, order, parameter)
       case .threadgroup(let index): (1000 + index, order, parameter)

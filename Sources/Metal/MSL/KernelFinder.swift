@@ -48,7 +48,8 @@ struct KernelFinder {
         && Self.isKernel(candidate, tree)
     }
     guard let base = declarations.first(where: isBase) else {
-      errors.append(.error("no kernel template '\(tree[name])' to instantiate", at: tree.tokens[name].position))
+      errors.append(
+        .error("no kernel template '\(tree[name])' to instantiate", at: tree.tokens[name].position))
       return
     }
     let expression = (start..<end).map { tree[$0] }.joined(separator: " ")
@@ -122,7 +123,8 @@ extension KernelFinder {
       case "buffer": return slot(attribute, limit: 31).map { .buffer($0) } ?? .invalid
       case "threadgroup": return slot(attribute, limit: 31).map { .threadgroup($0) } ?? .invalid
       case "texture", "sampler", "stage_in", "function_constant", "payload", "imageblock_data":
-        return refuse("'\(attribute.name)' arguments are not supported by the software Metal yet", attribute.position)
+        return refuse(
+          "'\(attribute.name)' arguments are not supported by the software Metal yet", attribute.position)
       default: return refuse("unknown attribute '\(attribute.name)'", attribute.position)
       }
     }
@@ -132,7 +134,8 @@ extension KernelFinder {
     case .thread: return refuse("invalid type '\(parameter.type)' for buffer declaration", position)
     // A pointer without an address space is reported where its `*` stands.
     case nil where parameter.isIndirect: return .invalid
-    case nil: return refuse("invalid type '\(parameter.type)' for input declaration in a kernel function", position)
+    case nil:
+      return refuse("invalid type '\(parameter.type)' for input declaration in a kernel function", position)
     }
   }
 
@@ -147,7 +150,8 @@ extension KernelFinder {
     let position = attribute.arguments.first?.position ?? attribute.position
     errors.append(
       .error(
-        "'\(attribute.name)' attribute parameter is out of bounds: must be between 0 and \(limit - 1)", at: position))
+        "'\(attribute.name)' attribute parameter is out of bounds: must be between 0 and \(limit - 1)",
+        at: position))
     return nil
   }
 
@@ -181,12 +185,16 @@ extension KernelFinder {
     }
   }
 
-  private mutating func reserve(_ index: Int, _ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter) {
+  private mutating func reserve(
+    _ index: Int, _ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter
+  ) {
     if used.insert(index).inserted { return }
-    errors.append(.error("cannot reserve '\(kind)' resource location at index \(index)", at: parameter.position))
+    errors.append(
+      .error("cannot reserve '\(kind)' resource location at index \(index)", at: parameter.position))
   }
 
-  private mutating func nextFree(_ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter) -> Int {
+  private mutating func nextFree(_ kind: String, _ used: inout Set<Int>, _ parameter: KernelParameter) -> Int
+  {
     if let index = (0..<31).first(where: { !used.contains($0) }) {
       used.insert(index)
       return index

@@ -20,7 +20,8 @@ struct LanguageRules {
     for index in tree.all where tree.tokens[index].kind == .identifier {
       switch tree[index] {
       case "double":
-        report(tree[index - 1] == "long" ? "'long double' is not supported in Metal" : notSupported(index), index)
+        report(
+          tree[index - 1] == "long" ? "'long double' is not supported in Metal" : notSupported(index), index)
       case "long" where tree[index + 1] == "long": report("'long long' is not supported in Metal", index)
       case "virtual": report("virtual functions are not supported in Metal", index)
       case "goto", "thread_local", "new", "typeid", "dynamic_cast": report(notSupported(index), index)
@@ -76,7 +77,8 @@ struct LanguageRules {
   }
 
   private mutating func checkMember(_ member: Declaration) {
-    if member.kind == .variable, let name = member.name, member.head.contains(where: { tree[$0] == "static" }),
+    if member.kind == .variable, let name = member.name,
+      member.head.contains(where: { tree[$0] == "static" }),
       !member.head.contains(where: { tree[$0] == "constant" })
     {
       report("static data member must reside in constant address space", name)
@@ -93,7 +95,8 @@ struct LanguageRules {
         report("static local variable must reside in constant address space", index)
       } else if tree[index] == "threadgroup", let variable = ThreadgroupVariable(at: index, tree, body) {
         if !isKernel {
-          report("non-kernel function variable cannot be declared in threadgroup address space", variable.name)
+          report(
+            "non-kernel function variable cannot be declared in threadgroup address space", variable.name)
         } else if variable.isInitialised {
           report("variable in threadgroup address space cannot have an initializer", variable.name)
         }
@@ -152,7 +155,8 @@ struct ThreadgroupVariable: Sendable {
       if tree[start - 1] == ")", let open = tree.partner(of: start - 1), tree[open - 1] != "alignas" { break }
       start = tree.partner(of: start - 1).map { $0 < start ? $0 : start - 1 } ?? start - 1
     }
-    guard !["typedef", "using", "typename"].contains(tree[start]), !["(", ",", "<"].contains(tree[start - 1]) else {
+    guard !["typedef", "using", "typename"].contains(tree[start]), !["(", ",", "<"].contains(tree[start - 1])
+    else {
       return nil
     }
     var last: Int?

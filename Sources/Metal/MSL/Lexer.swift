@@ -166,9 +166,12 @@ struct Lexer {
 private let stringPrefixes: Set<String> = ["L", "u", "U", "u8"]
 
 // `>>` is left as two tokens, since it closes two template argument lists more often than it shifts.
-private let longPunctuation = ["<<=", "...", "->*", "<=>"].map { Array($0.utf8) }.map { ($0[0], $0[1], $0[2]) }
+private let longPunctuation = ["<<=", "...", "->*", "<=>"].map { Array($0.utf8) }.map {
+  ($0[0], $0[1], $0[2])
+}
 private let shortPunctuation = [
-  "::", "->", "<<", "++", "--", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<=", ">=", "==", "!=",
+  "::", "->", "<<", "++", "--", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<=", ">=", "==",
+  "!=",
   ".*", "##",
 ].map { Array($0.utf8) }.map { ($0[0], $0[1]) }
 

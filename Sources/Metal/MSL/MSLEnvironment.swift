@@ -22,7 +22,9 @@ struct MSLEnvironment: Hashable, Sendable {
     let caches = Self.variable("XDG_CACHE_HOME") ?? "\(home)/.cache"
     cacheDirectory = Self.variable("INGOT_CACHE_DIR") ?? "\(caches)/ingot"
     if let limit = Self.variable("INGOT_CACHE_LIMIT").flatMap({ Int($0) }), limit >= 0 { cacheLimit = limit }
-    if let limit = Self.variable("INGOT_COMPILE_TIMEOUT").flatMap({ Int($0) }), limit > 0 { timeLimit = limit }
+    if let limit = Self.variable("INGOT_COMPILE_TIMEOUT").flatMap({ Int($0) }), limit > 0 {
+      timeLimit = limit
+    }
   }
 
   /// An empty variable counts as none.

@@ -58,7 +58,9 @@ struct Parameter: Sendable {
     guard let last = top.lastIndex(where: { tree.isIdentifier($0) }), last > 0 else { return nil }
     let index = top[last]
     let before = top[..<last].filter { tree.tokens[$0].kind != .attributes }
-    guard let previous = before.last, tree[previous] != "::", !typeWords.contains(tree[index]) else { return nil }
+    guard let previous = before.last, tree[previous] != "::", !typeWords.contains(tree[index]) else {
+      return nil
+    }
     let hasType = before.contains { isTypeWord(tree[$0]) }
     return hasType ? index : nil
   }
@@ -71,6 +73,7 @@ struct Parameter: Sendable {
 
 /// Words that name types, so that a parameter that ends in one has no name.
 private let typeWords: Set<String> = [
-  "void", "bool", "char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "half", "bfloat",
+  "void", "bool", "char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "half",
+  "bfloat",
   "unsigned", "signed", "double", "size_t", "const", "volatile",
 ]

@@ -12,13 +12,15 @@ struct Toolchain: Sendable {
     guard let clang = try clang(environment) else {
       throw MSLError(
         kind: .compilerMissing,
-        message: "Metal kernels are compiled by clang, and none was found: install a Swift toolchain (swift.org) "
+        message:
+          "Metal kernels are compiled by clang, and none was found: install a Swift toolchain (swift.org) "
           + "or clang 19 or later, put it on PATH, or set INGOT_CLANG to its path")
     }
     guard let linker = linker(beside: clang, environment) else {
       throw MSLError(
         kind: .compilerMissing,
-        message: "no linker beside \(clang) or on PATH: install lld, or set INGOT_CLANG to the clang of a Swift "
+        message:
+          "no linker beside \(clang) or on PATH: install lld, or set INGOT_CLANG to the clang of a Swift "
           + "toolchain, which has ld.lld beside it")
     }
     return Toolchain(clang: clang, linker: linker, identity: identity(of: clang) + identity(of: linker))
@@ -29,7 +31,8 @@ struct Toolchain: Sendable {
       if isExecutable(chosen) { return chosen }
       throw MSLError(
         kind: .compilerMissing,
-        message: "INGOT_CLANG is \(chosen), which is no executable file: set it to a clang, or unset it to have one "
+        message:
+          "INGOT_CLANG is \(chosen), which is no executable file: set it to a clang, or unset it to have one "
           + "searched next to swift and on PATH")
     }
     for compiler in ["swift", "swiftc"] {
