@@ -140,16 +140,13 @@ extension CommandEncoder {
     computeEncoder?.endEncoding()
     let queue = device.queue
     let uses = takeUses()
-    let submission = queue.enrol { ticket in
-      Submission(
-        ticket: ticket, label: label ?? "", dispatches: dispatchCount, barriers: barrierCount, uses: uses)
-    }
-    for use in uses.storages { use.storage.stamp(submission.ticket, writes: use.writes) }
+    let work = queue.enrol(label: label ?? "", uses: uses)
+    for use in uses.storages { use.storage.stamp(work.ticket, writes: use.writes) }
     device.residency?.flush()
-    commandBuffer.addCompletedHandler { submission.finish($0, in: queue) }
+    commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()
     drop()
-    return submission
+    return Submission(work: work, dispatches: dispatchCount, barriers: barrierCount)
   }
 
   private func takeUses() -> EncoderUses {

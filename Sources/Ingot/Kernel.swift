@@ -75,8 +75,8 @@ struct ArgumentRule {
 
   init(_ argument: KernelArgument) {
     isBuffer = argument.kind == .buffer
-    reads = argument.access.contains(.read)
-    writes = argument.access.contains(.write)
+    reads = argument.isUsed && argument.access.contains(.read)
+    writes = argument.isUsed && argument.access.contains(.write)
     takesInline = argument.takesInline
     index = argument.index
     dtype = argument.acceptedDType

@@ -102,10 +102,10 @@ extension Storage {
       stamps.all.isEmpty ? [] : stamps.all.filter { $0.writes || access.contains(.write) }
     }
     for stamp in candidates {
-      guard let submission = device.queue.unfinished(stamp.ticket) else { continue }
+      guard let work = device.queue.unfinished(stamp.ticket) else { continue }
       throw IngotError(
         .inFlight,
-        "\(submission.name) still \(stamp.writes ? "writes" : "reads") this \(buffer); wait for it before host access"
+        "\(work.name) still \(stamp.writes ? "writes" : "reads") this \(buffer); wait for it before host access"
       )
     }
   }

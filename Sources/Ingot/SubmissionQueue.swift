@@ -13,7 +13,7 @@ final class SubmissionQueue: @unchecked Sendable {
   private struct State {
     var lastTicket: UInt64 = 0
     /// By ticket; never more than there are slots.
-    var unfinished: [Submission] = []
+    var unfinished: [Work] = []
   }
 
   private let state = Mutex(State())
@@ -28,29 +28,29 @@ final class SubmissionQueue: @unchecked Sendable {
     metal.label = "ingot"
   }
 
-  /// Gives a submission its ticket; it is unfinished from now on.
-  func enrol(_ make: (_ ticket: UInt64) -> Submission) -> Submission {
+  /// Makes work with the next ticket, which is unfinished from now on.
+  func enrol(label: String, uses: EncoderUses) -> Work {
     slots.commit()
     return state.withLock { state in
       state.lastTicket += 1
-      let submission = make(state.lastTicket)
-      state.unfinished.append(submission)
-      return submission
+      let work = Work(ticket: state.lastTicket, label: label, uses: uses)
+      state.unfinished.append(work)
+      return work
     }
   }
 
   /// Called by Metal's completed handler, before anyone is told.
-  func finish(_ submission: Submission) {
+  func finish(_ work: Work) {
     state.withLock { state in
-      state.unfinished.removeAll { $0 === submission }
+      state.unfinished.removeAll { $0 === work }
       let firstUnfinished = state.unfinished.first?.ticket ?? state.lastTicket + 1
       finishedThrough.store(firstUnfinished - 1, ordering: .releasing)
     }
     slots.free(committed: true)
   }
 
-  /// The submission with the ticket, nil if it has finished.
-  func unfinished(_ ticket: UInt64) -> Submission? {
+  /// The work with the ticket, nil if it has finished.
+  func unfinished(_ ticket: UInt64) -> Work? {
     if ticket <= finishedThrough.load(ordering: .acquiring) { return nil }
     return state.withLock { state in state.unfinished.first { $0.ticket == ticket } }
   }

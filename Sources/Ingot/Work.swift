@@ -1,0 +1,135 @@
+import Dispatch
+import Metal
+import Synchronization
+
+/// What the GPU does for one submission. Metal's completed handler holds it, the submission asks it.
+final class Work: @unchecked Sendable {
+  // Unchecked: the outcome is written before `finished` is set, and read only after it has been seen.
+
+  /// How it ended.
+  struct Outcome: Sendable {
+    var gpuStart = 0.0
+    var gpuEnd = 0.0
+    var error: IngotError?
+  }
+
+  /// What is there until it ends.
+  private struct Pending {
+    var uses: EncoderUses
+    var waiters: [Waiter] = []
+  }
+
+  private enum Waiter {
+    case thread(DispatchSemaphore)
+    case task(CheckedContinuation<Void, Never>)
+
+    func wake() {
+      switch self {
+      case .thread(let semaphore): semaphore.signal()
+      case .task(let continuation): continuation.resume()
+      }
+    }
+  }
+
+  let ticket: UInt64
+  let label: String
+
+  private let finished = Atomic<Bool>(false)
+  private var result = Outcome()
+  private let pending: Mutex<Pending>
+
+  /// A tiny kernel is done before a thread can be parked and woken.
+  private static let spinNanoseconds: UInt64 = 20_000
+
+  init(ticket: UInt64, label: String, uses: EncoderUses) {
+    self.ticket = ticket
+    self.label = label
+    pending = Mutex(Pending(uses: uses))
+  }
+
+  /// What messages call it.
+  var name: String { label.isEmpty ? "submission \(ticket)" : "submission '\(label)'" }
+
+  var isDone: Bool { finished.load(ordering: .acquiring) }
+
+  /// nil until it is done.
+  var outcome: Outcome? { isDone ? result : nil }
+}
+
+// Waiting.
+extension Work {
+  /// Whether it was done before `deadline`.
+  func wait(until deadline: UInt64) -> Bool { spin(until: deadline) || park(until: deadline) }
+
+  func completed() async {
+    if isDone { return }
+    await withCheckedContinuation { continuation in
+      if !enrol(.task(continuation)) { continuation.resume() }
+    }
+  }
+
+  private func spin(until deadline: UInt64) -> Bool {
+    if isDone { return true }
+    var now = Clock.now
+    let end = min(now + Self.spinNanoseconds, deadline)
+    // Reading the clock is also the pause between two looks at the flag.
+    while now < end {
+      if isDone { return true }
+      now = Clock.now
+    }
+    return isDone
+  }
+
+  private func park(until deadline: UInt64) -> Bool {
+    let semaphore = DispatchSemaphore(value: 0)
+    guard enrol(.thread(semaphore)) else { return true }
+    if semaphore.wait(until: deadline) { return true }
+    forget(semaphore)
+    return isDone
+  }
+
+  /// Whether `waiter` is going to be woken; false if it is done already.
+  private func enrol(_ waiter: Waiter) -> Bool {
+    pending.withLock { pending in
+      if isDone { return false }
+      pending.waiters.append(waiter)
+      return true
+    }
+  }
+
+  private func forget(_ semaphore: DispatchSemaphore) {
+    pending.withLock { pending in
+      pending.waiters.removeAll { if case .thread(let other) = $0 { other === semaphore } else { false } }
+    }
+  }
+}
+
+// Ending.
+extension Work {
+  /// Metal's completed handler: stores how it ended, lets go of what it used, wakes who waits.
+  func finish(_ commandBuffer: any MTLCommandBuffer, in queue: SubmissionQueue) {
+    settle(commandBuffer)
+    queue.finish(self)
+    for waiter in publish() { waiter.wake() }
+  }
+
+  /// When this returns nothing is held any more: who has waited sees memory and counters as they will stay.
+  private func settle(_ commandBuffer: any MTLCommandBuffer) {
+    let uses = pending.withLock { pending in
+      defer { pending.uses = EncoderUses() }
+      return pending.uses
+    }
+    result.gpuStart = commandBuffer.gpuStartTime
+    result.gpuEnd = commandBuffer.gpuEndTime
+    guard commandBuffer.status != .completed else { return }
+    result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.name))
+  }
+
+  private func publish() -> [Waiter] {
+    pending.withLock { pending in
+      finished.store(true, ordering: .releasing)
+      defer { pending.waiters = [] }
+      return pending.waiters
+    }
+  }
+}
