@@ -124,7 +124,7 @@ public enum MTLGPUFamily: Int, Sendable {
 }
 
 @discardableResult
-public func MTLCreateSystemDefaultDevice() -> (any MTLDevice)? { nil }
+public func MTLCreateSystemDefaultDevice() -> (any MTLDevice)? { SoftwareDevice.shared }
 
 @discardableResult
-public func MTLCopyAllDevices() -> [any MTLDevice] { [] }
+public func MTLCopyAllDevices() -> [any MTLDevice] { SoftwareDevice.shared.map { [$0] } ?? [] }

@@ -1,0 +1,43 @@
+// Sleeping until a word of memory changes, and the clock of the device.
+#ifndef METAL_PARK_H
+#define METAL_PARK_H
+
+#include <stdint.h>
+
+/// A number that only grows, and the threads that sleep until it does.
+typedef struct mtl_signal {
+  uint32_t value;
+  uint32_t sleepers;
+} mtl_signal;
+
+static inline uint32_t mtl_signal_value(const mtl_signal *signal) {
+  return __atomic_load_n(&signal->value, __ATOMIC_SEQ_CST);
+}
+
+/// Sleeps unless the value has changed from `seen`; `nanoseconds` 0 is for ever. May wake without reason.
+void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds);
+
+void mtl_signal_wake(mtl_signal *signal);
+
+/// Makes the value grow and wakes every sleeper; costs no system call when there is none.
+static inline void mtl_signal_advance(mtl_signal *signal) {
+  __atomic_fetch_add(&signal->value, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&signal->sleepers, __ATOMIC_SEQ_CST) != 0) mtl_signal_wake(signal);
+}
+
+/// What a loop that waits for another core does in between.
+static inline void mtl_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// Nanoseconds of the host's monotonic clock.
+uint64_t mtl_now(void);
+
+/// Starts a thread that never ends, named `name`, deaf to the signals a terminal or parent sends; 0 when there is none.
+int mtl_start_thread(const char *name, void (*body)(void *), void *context);
+
+#endif

@@ -1,0 +1,66 @@
+#define _GNU_SOURCE
+#include "metal_park.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
+  struct timespec timeout = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
+  __atomic_fetch_add(&signal->sleepers, 1, __ATOMIC_SEQ_CST);
+  // The kernel compares the value once more, so that a change between the caller's look and this is not missed.
+  syscall(SYS_futex, &signal->value, FUTEX_WAIT_PRIVATE, seen, nanoseconds ? &timeout : 0, 0, 0);
+  __atomic_fetch_sub(&signal->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+void mtl_signal_wake(mtl_signal *signal) {
+  syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
+}
+
+uint64_t mtl_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct start {
+  const char *name;
+  void (*body)(void *);
+  void *context;
+};
+
+static void *thread_main(void *argument) {
+  struct start start = *(struct start *)argument;
+  free(argument);
+  pthread_setname_np(pthread_self(), start.name);
+  start.body(start.context);
+  return 0;
+}
+
+// A thread inherits its creator's mask; these signals are the program's business, not the device's.
+static void block_program_signals(sigset_t *before) {
+  static const int theirs[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGCHLD, SIGUSR1, SIGUSR2, SIGWINCH};
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (unsigned i = 0; i < sizeof theirs / sizeof *theirs; i++) sigaddset(&blocked, theirs[i]);
+  pthread_sigmask(SIG_BLOCK, &blocked, before);
+}
+
+int mtl_start_thread(const char *name, void (*body)(void *), void *context) {
+  struct start *start = malloc(sizeof *start);
+  if (!start) return 0;
+  *start = (struct start){name, body, context};
+  sigset_t before;
+  block_program_signals(&before);
+  pthread_t thread;
+  int failed = pthread_create(&thread, 0, thread_main, start);
+  pthread_sigmask(SIG_SETMASK, &before, 0);
+  if (failed) free(start);
+  else pthread_detach(thread);
+  return !failed;
+}

@@ -1,0 +1,228 @@
+import CMetalRuntime
+import Synchronization
+
+/// Runs command buffers and calls their handlers, on threads of its own.
+///
+/// One thread at a time leads: it runs commands. Handlers are called by a thread that does not lead, so that a handler
+/// may wait for other work. With nothing else to run the leader gives up the lead and calls the handlers itself, which
+/// spares a change of threads when one small command buffer is waited for.
+final class Scheduler: @unchecked Sendable {
+  let streams = StreamPool()
+
+  private static let leaderSpin: UInt64 = 50_000
+  private static let helperSpin: UInt64 = 20_000
+
+  private let switches: Switches
+  private let runner: CommandRunner
+  private let commits = Counter()
+  /// With a seed: how the leader dawdles. Only the leader touches it.
+  private var pace: SeededGenerator?
+  private let state = Mutex(State())
+  /// Grows when there may be something to run.
+  private let work = Signal()
+  /// Grows when a thread that rests is needed.
+  private let help = Signal()
+
+  private struct State {
+    var queues: [SoftwareCommandQueue] = []
+    var hasLeader = false
+    /// Lanes whose handlers nobody calls yet.
+    var lanesToHandle: [QueueLane] = []
+    var threads = 0
+    var resting = 0
+  }
+
+  private enum Role {
+    case lead
+    case handle(QueueLane)
+    case rest
+  }
+
+  init(switches: Switches) {
+    self.switches = switches
+    runner = CommandRunner(switches: switches)
+    pace = switches.seed.map { SeededGenerator(seed: $0, 1) }
+  }
+
+  /// Starts the first thread; false when the system has none left.
+  func start() -> Bool {
+    state.withLock { $0.threads == 0 ? startThread(&$0) : true }
+  }
+
+  private func startThread(_ state: inout State) -> Bool {
+    let context = Unmanaged.passRetained(self)
+    let hasStarted = mtl_start_thread(
+      "metal-device", { Unmanaged<Scheduler>.fromOpaque($0!).takeRetainedValue().threadMain() },
+      context.toOpaque())
+    guard hasStarted != 0 else {
+      context.release()
+      return false
+    }
+    state.threads += 1
+    return true
+  }
+}
+
+// What the program calls.
+extension Scheduler {
+  func enqueue(_ commandBuffer: SoftwareCommandBuffer) {
+    state.withLock { _ in commandBuffer.queue.lane.append(commandBuffer) }
+  }
+
+  func commit(_ commandBuffer: SoftwareCommandBuffer, wasEnqueued: Bool) {
+    if commits.add(1) == switches.failSubmission {
+      commandBuffer.failure = MTLCommandBufferError(.internal, "Internal Error (0000000e:Internal Error)")
+    }
+    let needsLeader = state.withLock { state in
+      let lane = commandBuffer.queue.lane
+      if !wasEnqueued { lane.append(commandBuffer) }
+      commandBuffer.isCommitted = true
+      if !lane.isListed {
+        lane.isListed = true
+        state.queues.append(commandBuffer.queue)
+      }
+      return !state.hasLeader
+    }
+    work.advance()
+    if needsLeader { callForHelp() }
+  }
+
+  /// A queue that waits for an event may go on.
+  func eventChanged() {
+    work.advance()
+    if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp() }
+  }
+
+  private func callForHelp() {
+    state.withLock { state in
+      if state.resting == 0 { _ = startThread(&state) }
+    }
+    help.advance()
+  }
+}
+
+// The threads.
+extension Scheduler {
+  private func threadMain() {
+    while true {
+      let seen = help.value
+      switch takeRole() {
+      case .lead: lead()
+      case .handle(let lane): callHandlers(of: lane)
+      case .rest:
+        help.wait(from: seen, spin: Scheduler.helperSpin)
+        state.withLock { $0.resting -= 1 }
+      }
+    }
+  }
+
+  private func takeRole() -> Role {
+    let (role, needsMore) = state.withLock { state -> (Role, Bool) in
+      if !state.hasLeader {
+        state.hasLeader = true
+        return (.lead, !state.lanesToHandle.isEmpty)
+      }
+      if let lane = state.lanesToHandle.popLast() {
+        return (.handle(lane), !state.lanesToHandle.isEmpty)
+      }
+      state.resting += 1
+      return (.rest, false)
+    }
+    if needsMore { callForHelp() }
+    return role
+  }
+
+  /// Runs commands until there are handlers to call and nothing else to do.
+  private func lead() {
+    while true {
+      let seen = work.value
+      guard let lane = nextLane() else {
+        work.wait(from: seen, spin: Scheduler.leaderSpin)
+        continue
+      }
+      lane.engine.run(runner)
+      if let lane = settle(lane) { return callHandlers(of: lane) }
+    }
+  }
+
+  /// The next queue that has something to run, each in turn; with a seed any of them.
+  private func nextLane() -> QueueLane? {
+    dawdle()
+    let turn = pace?.next() ?? 1
+    let (lane, needsHelp) = state.withLock { state in
+      rotate(&state.queues, by: turn)
+      let lane = feedEngines(&state)
+      return (lane, !state.lanesToHandle.isEmpty)
+    }
+    if needsHelp { callForHelp() }
+    return lane
+  }
+
+  private func rotate(_ queues: inout [SoftwareCommandQueue], by turn: UInt64) {
+    guard queues.count > 1 else { return }
+    let middle = Int(turn % UInt64(queues.count))
+    queues = Array(queues[middle...] + queues[..<middle])
+  }
+
+  /// Gives the queues' engines what is committed until one can run; forgets queues with nothing left.
+  private func feedEngines(_ state: inout State) -> QueueLane? {
+    var index = 0
+    while index < state.queues.count {
+      let lane = state.queues[index].lane
+      lane.feedEngine()
+      handOver(lane, &state)
+      if lane.engine.canRun { return lane }
+      if lane.isIdle {
+        lane.isListed = false
+        state.queues.remove(at: index)
+      } else {
+        index += 1
+      }
+    }
+    return nil
+  }
+
+  /// Asks for a thread that calls the lane's handlers, unless one does or nothing is due.
+  private func handOver(_ lane: QueueLane, _ state: inout State) {
+    guard lane.hasNotices, !lane.isHandling else { return }
+    lane.isHandling = true
+    state.lanesToHandle.append(lane)
+  }
+
+  /// Takes what has ended out of the engine. Returns the lane when the caller shall call its handlers and leads no more.
+  private func settle(_ lane: QueueLane) -> QueueLane? {
+    guard lane.engine.hasFinished else { return nil }
+    let (handler, needsHelp) = state.withLock { state -> (QueueLane?, Bool) in
+      lane.takeFinished()
+      if lane.isHandling { return (nil, false) }
+      if feedEngines(&state) != nil {
+        handOver(lane, &state)
+        return (nil, true)
+      }
+      lane.isHandling = true
+      state.hasLeader = false
+      return (lane, !state.lanesToHandle.isEmpty)
+    }
+    if needsHelp { callForHelp() }
+    return handler
+  }
+
+  private func callHandlers(of lane: QueueLane) {
+    var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_now()) }
+    while let notice = state.withLock({ _ in lane.takeNoticeOrStop() }) {
+      Scheduler.pause(&delay, atMost: 300_000)
+      switch notice {
+      case .scheduled(let commandBuffer): commandBuffer.runScheduledHandlers()
+      case .ended(let commandBuffer): commandBuffer.finish()
+      }
+    }
+  }
+
+  /// With a seed, lets the program get ahead now and then, so that more work is there to choose from.
+  private func dawdle() { Scheduler.pause(&pace, atMost: 100_000) }
+
+  private static func pause(_ generator: inout SeededGenerator?, atMost limit: UInt64) {
+    guard generator?.next().isMultiple(of: 4) == true, let length = generator?.next() else { return }
+    sleep(nanoseconds: length % limit + 1)
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+import Synchronization
+
+/// How much memory there is for buffers, and how much of it they have.
+final class DeviceMemory: Sendable {
+  /// As on Apple silicon; smaller pages would hide mistakes.
+  static let pageSize = 16384
+
+  let physicalSize: Int
+  let maxBufferLength: Int
+  private let failingRequest: Int?
+  private let requests = Counter()
+  private let allocated = Atomic(0)
+
+  init(switches: Switches) {
+    let size = DeviceMemory.readPhysicalSize()
+    physicalSize = size
+    maxBufferLength = (size / 2) & ~(DeviceMemory.pageSize - 1)
+    failingRequest = switches.failAllocation
+  }
+
+  var allocatedSize: Int { allocated.load(ordering: .relaxed) }
+
+  static func roundedToPages(_ length: Int) -> Int { (length + pageSize - 1) & ~(pageSize - 1) }
+
+  /// Counts a request for a buffer; false when a test wants this one to fail.
+  func admitsRequest() -> Bool { requests.add(1) != failingRequest }
+
+  /// Zeroed pages for `length` bytes; nil when there is not so much memory.
+  func allocate(_ length: Int) -> PageMemory? {
+    let size = DeviceMemory.roundedToPages(length)
+    guard reserve(size) else { return nil }
+    guard let pages = PageMemory(size: size) else {
+      subtract(size)
+      return nil
+    }
+    return pages
+  }
+
+  func free(_ pages: PageMemory) {
+    pages.unmap()
+    subtract(pages.size)
+  }
+
+  /// Memory that belongs to the caller counts as well.
+  func add(_ size: Int) { allocated.wrappingAdd(size, ordering: .relaxed) }
+
+  func subtract(_ size: Int) { allocated.wrappingSubtract(size, ordering: .relaxed) }
+
+  // Linux promises more memory than there is and ends processes later; a device says no at once.
+  private func reserve(_ size: Int) -> Bool {
+    let total = allocated.wrappingAdd(size, ordering: .relaxed).newValue
+    guard total <= physicalSize else {
+      subtract(size)
+      return false
+    }
+    return true
+  }
+
+  private static func readPhysicalSize() -> Int {
+    let installed = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    return min(installed, containerLimit() ?? installed)
+  }
+
+  /// What the control group of a container allows.
+  private static func containerLimit() -> Int? {
+    let file = open("/sys/fs/cgroup/memory.max", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var text = [UInt8](repeating: 0, count: 32)
+    let count = read(file, &text, text.count)
+    let digits = text.prefix(max(0, count)).prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+    return Int(String(decoding: digits, as: UTF8.self)).flatMap { $0 > 0 ? $0 : nil }
+  }
+}
