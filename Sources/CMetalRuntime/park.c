@@ -22,7 +22,7 @@ void mtl_signal_wake(mtl_signal *signal) {
   syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
 }
 
-uint64_t mtl_now(void) {
+uint64_t mtl_clock_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;

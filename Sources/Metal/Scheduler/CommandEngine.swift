@@ -63,7 +63,7 @@ extension EventCommand {
 }
 
 extension CommandBufferTimes {
-  mutating func start() { if gpuStart == 0 { gpuStart = mtl_now() } }
+  mutating func start() { if gpuStart == 0 { gpuStart = mtl_clock_now() } }
 }
 
 extension SoftwareCommandBuffer {

@@ -113,12 +113,6 @@ extension MTLCommandBufferError {
     case MTL_FAULT_STACK:
       self.init(
         .stackOverflow, "Caused GPU Stack Overflow Error: a thread's stack is too small for the kernel")
-    case MTL_FAULT_BARRIER:
-      // On a GPU the threads that wait do so until the watchdog comes.
-      self.init(
-        .timeout,
-        "Caused GPU Timeout Error (00000002:kIOGPUCommandBufferCallbackErrorTimeout): not all threads of a "
-          + "threadgroup reached a barrier")
     case MTL_FAULT_MEMORY:
       self.init(.outOfMemory, "Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)")
     default:

@@ -208,7 +208,7 @@ extension Scheduler {
   }
 
   private func callHandlers(of lane: QueueLane) {
-    var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_now()) }
+    var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_clock_now()) }
     while let notice = state.withLock({ _ in lane.takeNoticeOrStop() }) {
       Scheduler.pause(&delay, atMost: 300_000)
       switch notice {

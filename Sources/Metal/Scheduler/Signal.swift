@@ -17,8 +17,8 @@ final class Signal: @unchecked Sendable {
 
   /// Returns once the number differs from `seen`: watches it for a while, then sleeps. Nil sleeps without end.
   func wait(from seen: UInt32, spin: UInt64, timeout: UInt64? = nil) {
-    let start = mtl_now()
-    while mtl_now() - start < spin {
+    let start = mtl_clock_now()
+    while mtl_clock_now() - start < spin {
       for _ in 0..<32 {
         if value != seen { return }
         mtl_pause()
@@ -33,7 +33,7 @@ final class Signal: @unchecked Sendable {
     while true {
       let seen = value
       if condition() { return true }
-      let now = mtl_now()
+      let now = mtl_clock_now()
       if let deadline, now >= deadline { return false }
       wait(from: seen, spin: spin, timeout: deadline.map { $0 - now })
     }
@@ -41,7 +41,7 @@ final class Signal: @unchecked Sendable {
 }
 
 func sleep(nanoseconds: UInt64) {
-  let end = mtl_now() + nanoseconds
+  let end = mtl_clock_now() + nanoseconds
   let nobody = Signal()
-  nobody.wait(spin: 0, until: end) { mtl_now() >= end }
+  nobody.wait(spin: 0, until: end) { mtl_clock_now() >= end }
 }

@@ -150,14 +150,14 @@ extension SoftwareCommandBuffer {
   var hasScheduledHandlers: Bool { !scheduledHandlers.isEmpty }
 
   func markScheduled() {
-    times.kernelStart = mtl_now()
+    times.kernelStart = mtl_clock_now()
     times.kernelEnd = times.kernelStart
     progress.store(MTLCommandBufferStatus.scheduled.rawValue, ordering: .releasing)
   }
 
   /// Publishes how it ended; handlers come after.
   func markEnded() {
-    times.gpuEnd = mtl_now()
+    times.gpuEnd = mtl_clock_now()
     let status: MTLCommandBufferStatus = failure == nil ? .completed : .error
     progress.store(status.rawValue, ordering: .releasing)
   }

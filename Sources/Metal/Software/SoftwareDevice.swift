@@ -6,7 +6,11 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
   /// The device of the process, as the environment wants it; nil when a variable of it makes no sense.
   static let shared: SoftwareDevice? = {
     do {
-      return try SoftwareDevice(switches: Switches(environment: Switches.processEnvironment))
+      let switches = try Switches(environment: Switches.processEnvironment)
+      if let seed = switches.seed {
+        printError("The software Metal device permutes what Metal leaves unordered: INGOT_SOFT_SEED=\(seed)")
+      }
+      return try SoftwareDevice(switches: switches)
     } catch {
       printError("The software Metal device cannot start: \(error)")
       return nil
@@ -25,9 +29,6 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
     memory = DeviceMemory(switches: switches)
     scheduler = Scheduler(switches: switches)
     maxThreads = min(switches.maxThreads ?? 1024, 1024)
-    if let seed = switches.seed {
-      printError("The software Metal device permutes what Metal leaves unordered: INGOT_SOFT_SEED=\(seed)")
-    }
   }
 
   let name = "Ingot Software Device (\(processorKind), \(coreCount) cores)"
@@ -54,7 +55,7 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
   }
 
   func sampleTimestamps() -> (cpu: MTLTimestamp, gpu: MTLTimestamp) {
-    let now = mtl_now()
+    let now = mtl_clock_now()
     return (now, now)
   }
 }

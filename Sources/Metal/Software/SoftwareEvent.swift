@@ -81,7 +81,7 @@ final class SoftwareSharedEvent: SoftwareEvent, MTLSharedEvent, @unchecked Senda
 
   func wait(untilSignaledValue value: UInt64, timeoutMS milliseconds: UInt64) -> Bool {
     let (wait, overflows) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
-    let (deadline, isNever) = mtl_now().addingReportingOverflow(wait)
+    let (deadline, isNever) = mtl_clock_now().addingReportingOverflow(wait)
     return changed.wait(spin: 20_000, until: overflows || isNever ? nil : deadline) { self.value >= value }
   }
 }

@@ -12,8 +12,8 @@ struct Switches: Sendable {
   var failSubmission: Int?
   /// INGOT_SOFT_TRACE: a file that gets one line for each call.
   var traceFile: String?
-  /// INGOT_SOFT_TIMEOUT: milliseconds that a kernel's thread may run.
-  var timeoutMilliseconds = 10_000
+  /// INGOT_SOFT_TIMEOUT: milliseconds that a dispatch may run; a GPU stops much sooner, but is faster, too.
+  var timeoutMilliseconds = 60_000
 
   /// A variable with a value that means nothing.
   struct Invalid: Error, CustomStringConvertible {
