@@ -35,6 +35,7 @@ extension CommandEncoder {
     guard arguments.count <= kernel.arguments.count else {
       throw .argument("\(arguments.count) arguments given; \(kernel.signature)")
     }
+    buffers.reserveCapacity(arguments.count)
     for (position, argument) in arguments.enumerated() {
       try buffers.append(pack(argument, position, kernel, &values))
     }
@@ -51,6 +52,7 @@ extension CommandEncoder {
 
   private func list<each A: ArgumentConvertible>(_ arguments: repeat each A) -> [Argument?] {
     var list: [Argument?] = []
+    list.reserveCapacity(8)
     for argument in repeat each arguments { list.append(argument.asArgument) }
     return list
   }

@@ -54,6 +54,7 @@ struct ValuePacker {
   }
 
   private mutating func appendHead(position: Int, dtype: DType?, nbytes: Int) {
+    if bytes.isEmpty { bytes.reserveCapacity(64) }
     withUnsafeBytes(of: UInt16(position)) { bytes.append(contentsOf: $0) }
     withUnsafeBytes(of: UInt16(dtype?.rawValue ?? 0)) { bytes.append(contentsOf: $0) }
     withUnsafeBytes(of: UInt32(nbytes)) { bytes.append(contentsOf: $0) }

@@ -19,6 +19,7 @@ final class Residency: @unchecked Sendable {
 
   private struct Retired {
     var buffers: [RetiredBuffer] = []
+    /// What the set holds on to since its last commit, staged or not.
     var bytes = 0
     var since: UInt64 = 0
   }
@@ -57,7 +58,7 @@ final class Residency: @unchecked Sendable {
     let length = buffer.length
     let buffer = RetiredBuffer(metal: buffer)
     retired.withLock { retired in
-      if retired.buffers.isEmpty { retired.since = Clock.now }
+      if retired.bytes == 0 { retired.since = Clock.now }
       retired.buffers.append(buffer)
       retired.bytes += length
     }
@@ -66,7 +67,7 @@ final class Residency: @unchecked Sendable {
   /// Applies what is staged, if anything is; returns whether there was.
   @discardableResult
   func flush() -> Bool {
-    let removed = takeRetired()
+    let removed = takeRetired(forCommit: true)
     return withExtendedLifetime(removed) {
       state.withLock { state in
         stage(removals: removed, &state)
@@ -81,7 +82,7 @@ final class Residency: @unchecked Sendable {
 
   /// Allocations in the set, what is staged included, and commits so far.
   var counts: (allocations: Int, commits: Int) {
-    let removed = takeRetired()
+    let removed = takeRetired(forCommit: false)
     return state.withLock { state in
       stage(removals: removed, &state)
       return (set.allocationCount, state.commits)
@@ -93,16 +94,19 @@ final class Residency: @unchecked Sendable {
     if !removals.isEmpty { state.hasChanges = true }
   }
 
-  private func takeRetired() -> [RetiredBuffer] {
+  private func takeRetired(forCommit: Bool) -> [RetiredBuffer] {
     retired.withLock { retired in
-      defer { retired = Retired() }
+      defer {
+        retired.buffers = []
+        if forCommit { retired.bytes = 0 }
+      }
       return retired.buffers
     }
   }
 
   private var isRetiredOverdue: Bool {
     retired.withLock { retired in
-      !retired.buffers.isEmpty
+      retired.bytes > 0
         && (retired.bytes > Self.retiredBytesLimit
           || Clock.now - retired.since > Self.retiredNanosecondsLimit)
     }

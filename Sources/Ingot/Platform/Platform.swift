@@ -24,7 +24,7 @@ enum Platform {
     #if canImport(Darwin)
       0
     #else
-      0
+      SoftwareMetal.liveObjects
     #endif
   }
 
