@@ -1,4 +1,6 @@
 /// What the host or a kernel does with memory; the raw values are those of the C ABI.
+///
+///     let start = try buffer.contents(for: [.read, .write])
 public struct Access: OptionSet, Sendable, Hashable, CustomStringConvertible {
   public let rawValue: UInt32
 

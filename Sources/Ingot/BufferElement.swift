@@ -1,4 +1,8 @@
 /// A Swift type that stands for one element of a buffer.
+///
+///     func sum<T: BufferElement & Numeric>(_ buffer: Buffer, of type: T.Type) throws -> T {
+///       try buffer.values(of: type).reduce(0, +)
+///     }
 public protocol BufferElement: BitwiseCopyable, Sendable {
   static var dtype: DType { get }
 }
@@ -21,6 +25,8 @@ extension BFloat16: BufferElement { public static var dtype: DType { .bfloat16 }
 #endif
 
 /// MSL's `bfloat`: the upper half of a `Float`, which Swift has no type for.
+///
+///     let weights = try device.array(values.map(BFloat16.init))
 public struct BFloat16: Sendable, Hashable, BitwiseCopyable, CustomStringConvertible {
   public var bitPattern: UInt16
 

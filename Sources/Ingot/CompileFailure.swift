@@ -1,4 +1,6 @@
 /// The first error that the MSL compiler reported: where it is, and the line it is in.
+///
+///     if let place = error.compileFailure { print("\(place.line):\(place.column): \(place.text)") }
 public struct CompileFailure: Sendable, Hashable {
   /// What the compiler calls the source: `"program_source"` for text.
   public let file: String

@@ -1,4 +1,7 @@
 /// How MSL is compiled (`MTLCompileOptions`).
+///
+///     let options = CompileOptions(mathMode: .safe, macros: ["TILE": "16"])
+///     let library = try device.compile(source, options: options)
 public struct CompileOptions: Sendable, Hashable {
   /// What the compiler may do to floating-point arithmetic (`MTLMathMode`).
   public enum MathMode: Int32, Sendable, CaseIterable {

@@ -41,6 +41,8 @@ struct Configuration: Sendable {
 }
 
 /// How the dispatches of one encoder follow one another.
+///
+///     let encoder = device.encoder(ordering: .serial)
 public enum Ordering: UInt32, Sendable, CaseIterable {
   /// As if one after another; independent ones may overlap. Ingot puts barriers where bytes conflict.
   case automatic = 0

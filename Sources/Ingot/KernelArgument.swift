@@ -1,4 +1,6 @@
 /// One argument of a kernel, as Metal's reflection describes it.
+///
+///     for argument in kernel.arguments where argument.takesInline { print(argument.name, argument.nbytes) }
 public struct KernelArgument: Sendable, Hashable {
   public enum Kind: UInt32, Sendable {
     /// `device` or `constant` memory, `[[buffer(index)]]`.

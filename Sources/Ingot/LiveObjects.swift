@@ -2,6 +2,10 @@ import Synchronization
 
 /// How many of Ingot's objects are alive, so that a test can assert that nothing is left.
 ///
+///     let before = LiveObjects.storages
+///     try work()
+///     assert(LiveObjects.storages == before)
+///
 /// Libraries and kernels live as long as the device that caches them; use `Device.isolated` to see them go.
 public enum LiveObjects {
   public static var devices: Int { Counters.devices.load(ordering: .relaxed) }

@@ -40,6 +40,8 @@ extension [Int]: SizeConvertible {
 }
 
 /// What a dispatch runs over.
+///
+///     try encoder.dispatch(kernel, arguments, grid: .threads(Size(640, 480)), group: Size(16, 16))
 public enum Grid: Sendable, Hashable {
   /// So many threads; threadgroups at the edges are smaller (`dispatchThreads`).
   case threads(Size)

@@ -1,4 +1,6 @@
 /// Figures of one device object since it was opened.
+///
+///     print(device.statistics.unfinished, "submissions are under way")
 public struct DeviceStatistics: Sendable, Hashable {
   /// Bytes that the process's resources take on this GPU, Metal's own figure.
   public let currentAllocated: Int
