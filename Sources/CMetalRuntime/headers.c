@@ -87,3 +87,5 @@ const mtl_header mtl_headers[] = {
     HEADER(reflection),
     {0, 0, 0},
 };
+
+const mtl_header *mtl_header_list(void) { return mtl_headers; }

@@ -138,6 +138,8 @@ typedef struct mtl_header {
   unsigned long length;
 } mtl_header;
 extern const mtl_header mtl_headers[];
+/// The same, for Swift, which does not import arrays of unknown length.
+const mtl_header *mtl_header_list(void);
 
 #endif
 #endif

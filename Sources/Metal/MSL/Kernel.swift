@@ -25,6 +25,8 @@ struct KernelParameter: Sendable {
   var name: String
   var position: SourcePosition
   var role: Role
+  /// What it points to; nil where that is hidden in a type's name that is not understood.
+  var space: AddressSpace?
 }
 
 /// What a kernel can ask about where it runs.

@@ -110,13 +110,15 @@ extension KernelFinder {
   private mutating func parameter(_ parameter: Parameter) -> KernelParameter {
     let position = tree.tokens[parameter.name ?? parameter.tokens.lowerBound].position
     let name = parameter.name.map { tree[$0] } ?? ""
-    let role = role(of: parameter, at: position)
-    return KernelParameter(parameter: parameter, name: name, position: position, role: role)
+    let space = parameter.spaces.first ?? spaceOfAlias(parameter)
+    let role = role(of: parameter, space, at: position)
+    return KernelParameter(parameter: parameter, name: name, position: position, role: role, space: space)
   }
 
   /// The role that the attributes and address space give; index -1 where none is given.
-  private mutating func role(of parameter: Parameter, at position: SourcePosition) -> KernelParameter.Role {
-    let space = parameter.spaces.first ?? spaceOfAlias(parameter)
+  private mutating func role(
+    of parameter: Parameter, _ space: AddressSpace?, at position: SourcePosition
+  ) -> KernelParameter.Role {
     for attribute in parameter.attributes {
       if let builtin = Builtin(rawValue: attribute.name) { return .builtin(builtin) }
       switch attribute.name {

@@ -1,4 +1,5 @@
 import CMetalRuntime
+import Synchronization
 
 /// How a library is compiled; the same text with other options is another library.
 struct MSLOptions: Hashable, Sendable {
@@ -51,19 +52,44 @@ struct MSLError: Error, Hashable, Sendable {
 
 /// The text of a library: checked, rewritten, and the kernels in it.
 final class MSLProgram: Sendable {
-  /// By name. Their arguments' types, sizes and alignments are known once the pipeline is there.
-  let kernels: [MSLKernelDescription]
+  let key: Digest
+  let source: String
+  let options: MSLOptions
+  let translation: Translation
+  private let compiler: MSLCompiler
+  private let pipelines = Mutex<[String: MSLPipeline]>([:])
 
-  init(kernels: [MSLKernelDescription]) { self.kernels = kernels }
+  init(
+    compiler: MSLCompiler, key: Digest, source: String, options: MSLOptions, translation: Translation
+  ) {
+    self.compiler = compiler
+    self.key = key
+    self.source = source
+    self.options = options
+    self.translation = translation
+  }
+
+  /// By name. Their arguments' types, sizes and alignments are known once the pipeline is there.
+  var kernels: [MSLKernelDescription] { translation.kernels.map(\.description) }
 
   /// Checks `source`, or finds the outcome of an earlier check in the cache.
   static func compile(source: String, options: MSLOptions) throws(MSLError) -> MSLProgram {
-    throw MSLError(kind: .compilerMissing, message: "the MSL compiler is not part of this build")
+    try MSLCompiler.shared.program(source, options)
   }
 
   /// Compiles one kernel, or loads it from the cache.
   func pipeline(_ kernel: String) throws(MSLError) -> MSLPipeline {
-    throw MSLError(kind: .compilerMissing, message: "the MSL compiler is not part of this build")
+    if let known = pipelines.withLock({ $0[kernel] }) { return known }
+    guard let translated = translation.kernels.first(where: { $0.description.name == kernel }) else {
+      let names = translation.kernels.map(\.description.name).joined(separator: ", ")
+      throw MSLError(kind: .pipeline, message: "no kernel '\(kernel)' in the library; it has: \(names)")
+    }
+    let made = try compiler.pipeline(self, translated)
+    return pipelines.withLock { pipelines in
+      let first = pipelines[kernel] ?? made
+      pipelines[kernel] = first
+      return first
+    }
   }
 }
 

@@ -1,0 +1,148 @@
+import Glibc
+
+/// What a compilation works with.
+struct CompilerRun: Sendable {
+  let toolchain: Toolchain
+  let options: MSLOptions
+  let cache: CacheDirectory
+  private let environment: MSLEnvironment
+
+  init(_ toolchain: Toolchain, _ options: MSLOptions, _ cache: CacheDirectory, _ environment: MSLEnvironment)
+  {
+    self.toolchain = toolchain
+    self.options = options
+    self.cache = cache
+    self.environment = environment
+  }
+
+  /// Where the headers stand while clang reads them.
+  var headerDirectory: String { "headers-\(MetalHeaders.digest.text.prefix(16))" }
+  private var includeDirectory: String { "includes-1" }
+
+  // MARK: Libraries
+
+  /// Preprocesses, rewrites and checks a library.
+  func translate(
+    _ text: String, checkedHeader header: @autoclosure () throws(MSLError) -> PrecompiledHeader
+  ) throws(MSLError) -> Translation {
+    let source = SourceText(text)
+    let translator = Translator(source, try tokens(source))
+    var report = translator.report
+    let outcome = try clang(header().arguments + ["-fsyntax-only", "-"], input: translator.checked.text)
+    let messages = ClangMessages { translator.checked.source(line: $0, column: $1) }
+    for group in messages.groups(in: outcome.text) { report.add(group) }
+    if !report.isEmpty { throw MSLError(kind: .compileFailure, message: report.text(source)) }
+    guard outcome.succeeded else { throw failure("checking a library failed", outcome) }
+    return translator.translation
+  }
+
+  /// The tokens of a source after preprocessing.
+  private func tokens(_ source: SourceText) throws(MSLError) -> [Token] {
+    let preprocessor = Preprocessor(source)
+    if let tokens = preprocessor.tokensWithoutMacros(options) { return tokens }
+    try cache.makeDirectory(includeDirectory, MetalHeaders.names.sorted().map { ($0, []) })
+    let arguments = CompilerFlags.preprocess(options, headers: cache.file(includeDirectory))
+    let outcome = try clang(arguments, input: source.bytes)
+    if !outcome.succeeded {
+      var report = DiagnosticReport()
+      let messages = ClangMessages { SourcePosition(line: $0, column: $1) }
+      for group in messages.groups(in: outcome.text) { report.add(group) }
+      guard !report.isEmpty else { throw failure("preprocessing failed", outcome) }
+      throw MSLError(kind: .compileFailure, message: report.text(source))
+    }
+    return preprocessor.tokens(ofPreprocessed: outcome.output)
+  }
+
+  // MARK: Pipelines
+
+  /// Compiles and links one kernel, and puts it into the cache.
+  func build(
+    _ program: MSLProgram, _ kernel: TranslatedKernel, _ key: Digest, header: PrecompiledHeader
+  ) throws(MSLError) -> SharedObject {
+    let object = cache.temporaryFile(".o")
+    let library = cache.temporaryFile(".so")
+    let usage = object.dropLast(2) + ".su"
+    defer { for file in [object, library, String(usage)] { unlink(file) } }
+    let text = program.translation.code + "\n" + kernel.stub
+    let compiled = try clang(header.arguments + ["-fstack-usage", "-c", "-", "-o", object], input: text)
+    guard compiled.succeeded else { throw codeFailure(program, kernel, compiled) }
+    let linked = try start(toolchain.linker, CompilerFlags.link(object, library), input: [])
+    guard linked.succeeded, let bytes = readFile(library) else { throw failure("linking failed", linked) }
+    let stack = kernel.form == .thread ? StackUsage.bytes(readFile(String(usage)) ?? []) : 0
+    return try SharedObject.add(library, bytes, stack: stack, key, cache)
+  }
+
+  /// The check let pass what the compiler of the code did not: told in the user's lines if it can be.
+  private func codeFailure(_ program: MSLProgram, _ kernel: TranslatedKernel, _ outcome: Outcome) -> MSLError
+  {
+    let source = SourceText(program.source)
+    guard let tokens = try? tokens(source) else { return failure("compiling a kernel failed", outcome) }
+    let code = Translator(source, tokens).code
+    var report = DiagnosticReport()
+    for group in ClangMessages(locate: { code.source(line: $0, column: $1) }).groups(in: outcome.text) {
+      report.add(group)
+    }
+    guard !report.isEmpty else {
+      return failure("compiling kernel '\(kernel.description.name)' failed", outcome)
+    }
+    return MSLError(kind: .compileFailure, message: report.text(source))
+  }
+
+  // MARK: Processes
+
+  struct Outcome {
+    var succeeded: Bool
+    var end: ChildProcess.Outcome.End
+    var output: [UInt8]
+    /// What was said.
+    var text: String
+  }
+
+  func clang(_ arguments: [String], input: String) throws(MSLError) -> Outcome {
+    try clang(arguments, input: Array(input.utf8))
+  }
+
+  func clang(_ arguments: [String], input: [UInt8] = []) throws(MSLError) -> Outcome {
+    try start(toolchain.clang, arguments, input: input)
+  }
+
+  private func start(_ program: String, _ arguments: [String], input: [UInt8]) throws(MSLError) -> Outcome {
+    let process = ChildProcess(
+      program: program, arguments: arguments, input: input, timeLimit: environment.timeLimit)
+    do {
+      let outcome = try process.run()
+      if outcome.end == .timedOut {
+        throw MSLError(
+          kind: .compilerFailed,
+          message:
+            "\(program) took longer than \(environment.timeLimit) s and was stopped; INGOT_COMPILE_TIMEOUT "
+            + "sets the limit in seconds")
+      }
+      return Outcome(
+        succeeded: outcome.succeeded, end: outcome.end, output: outcome.output,
+        text: String(decoding: outcome.errors, as: UTF8.self))
+    } catch let error as SystemError {
+      throw MSLError(kind: .compilerFailed, message: "\(program) does not start: \(error.message)")
+    } catch let error as MSLError {
+      throw error
+    } catch {
+      fatalError("no other errors are thrown")
+    }
+  }
+
+  /// A failure that is not the user's: with what the program said.
+  func failure(_ what: String, _ outcome: Outcome) -> MSLError {
+    let said = outcome.text.isEmpty ? "it said nothing and ended with \(outcome.end)" : outcome.text
+    return MSLError(kind: .compilerFailed, message: "\(what): \(said)")
+  }
+}
+
+/// Reads what -fstack-usage writes: a line for each function, with its bytes in the second column.
+private enum StackUsage {
+  /// What one thread may need: every function at once, and the C library's functions below them.
+  static func bytes(_ report: [UInt8]) -> Int {
+    let lines = String(decoding: report, as: UTF8.self).split(separator: "\n")
+    let sizes = lines.compactMap { line in line.split(separator: "\t").dropFirst().first.flatMap { Int($0) } }
+    return sizes.reduce(0, +) + 8192
+  }
+}

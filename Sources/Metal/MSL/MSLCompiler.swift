@@ -1,0 +1,115 @@
+import Synchronization
+
+/// Compiles MSL, or finds what was compiled before, in memory or on disk.
+final class MSLCompiler: Sendable {
+  static let shared = MSLCompiler(.process)
+
+  let environment: MSLEnvironment
+  private let state = Mutex(State())
+
+  private struct State {
+    var toolchain: Toolchain?
+    /// The most recently used last.
+    var programs: [(key: Digest, program: MSLProgram)] = []
+    /// Precompiled headers that are whole, as far as this process has seen.
+    var headers: Set<String> = []
+  }
+
+  init(_ environment: MSLEnvironment) { self.environment = environment }
+
+  // MARK: Libraries
+
+  func program(_ text: String, _ options: MSLOptions) throws(MSLError) -> MSLProgram {
+    let toolchain = try toolchain()
+    let key = Digest(
+      parts: ["library", text] + Self.parts(options) + [CompilerFlags.check(options).joined(separator: " ")]
+        + surroundings(toolchain))
+    if let known = recall(key) { return known }
+    let cache = try CacheDirectory(environment)
+    let name = "\(key.text).library"
+    let translation: Translation
+    if let record = cache.read(name), let known = Translation(record: record) {
+      cache.touch(name)
+      translation = known
+    } else {
+      let run = CompilerRun(toolchain, options, cache, environment)
+      prepareCode(run)
+      translation = try run.translate(text, checkedHeader: header(.check, run))
+      try cache.write(name, translation.record)
+      cache.schedulePruning()
+    }
+    let program = MSLProgram(
+      compiler: self, key: key, source: text, options: options, translation: translation)
+    remember(program, key)
+    return program
+  }
+
+  private static func parts(_ options: MSLOptions) -> [String] {
+    let numbers = "\(options.mathMode.rawValue) \(options.preciseFunctions) \(options.languageVersion)"
+    return [numbers] + options.macros.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+  }
+
+  /// What else decides about the outcome of a compilation.
+  private func surroundings(_ toolchain: Toolchain) -> [String] {
+    [toolchain.identity, HostProcessor.description, MetalHeaders.digest.text]
+  }
+
+  private func toolchain() throws(MSLError) -> Toolchain {
+    if let known = state.withLock(\.toolchain) { return known }
+    let found = try Toolchain.find(environment)
+    state.withLock { $0.toolchain = found }
+    return found
+  }
+
+  private func recall(_ key: Digest) -> MSLProgram? {
+    state.withLock { state in
+      guard let index = state.programs.firstIndex(where: { $0.key == key }) else { return nil }
+      let found = state.programs.remove(at: index)
+      state.programs.append(found)
+      return found.program
+    }
+  }
+
+  private func remember(_ program: MSLProgram, _ key: Digest) {
+    state.withLock { state in
+      if state.programs.count >= Self.programLimit { state.programs.removeFirst() }
+      state.programs.append((key, program))
+    }
+  }
+
+  private static let programLimit = 64
+
+  // MARK: Pipelines
+
+  func pipeline(_ program: MSLProgram, _ kernel: TranslatedKernel) throws(MSLError) -> MSLPipeline {
+    let toolchain = try toolchain()
+    let flags = CompilerFlags.code(program.options).joined(separator: " ")
+    let key = Digest(parts: ["pipeline", program.key.text, kernel.description.name, flags])
+    let cache = try CacheDirectory(environment)
+    if let known = SharedObject(key, cache) { return try known.load(kernel, cache) }
+    let run = CompilerRun(toolchain, program.options, cache, environment)
+    let built = try run.build(program, kernel, key, header: header(.code, run))
+    cache.schedulePruning()
+    return try built.load(kernel, cache)
+  }
+
+  // MARK: Headers
+
+  /// The precompiled header for a kind of compilation; made if it is not there or not whole.
+  private func header(_ kind: PrecompiledHeader.Kind, _ run: CompilerRun) throws(MSLError)
+    -> PrecompiledHeader
+  {
+    let header = PrecompiledHeader(kind, run, surroundings: surroundings(run.toolchain))
+    if state.withLock({ $0.headers.contains(header.name) }), header.exists { return header }
+    if !header.isWhole { try header.build() }
+    state.withLock { _ = $0.headers.insert(header.name) }
+    return header
+  }
+
+  /// Whoever compiles a library will soon want a pipeline: makes the header for it meanwhile.
+  private func prepareCode(_ run: CompilerRun) {
+    let header = PrecompiledHeader(.code, run, surroundings: surroundings(run.toolchain))
+    guard !header.exists else { return }
+    header.buildInBackground()
+  }
+}

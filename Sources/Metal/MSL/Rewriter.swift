@@ -1,0 +1,198 @@
+/// Writes MSL as C++, in two forms.
+struct Rewriter {
+  enum Form: Sendable {
+    /// For the check of a library: address spaces are types, so that clang finds misuse of them.
+    case checked
+    /// For code: address spaces are erased.
+    case erased
+  }
+
+  private enum Change {
+    case remove
+    case replace(checked: String, erased: String)
+    /// Only as code: its like is there already, or takes its place.
+    case removeErased
+  }
+
+  private let tree: TokenTree
+  private var changes: [Int: Change] = [:]
+  /// Tokens that need `static` before them.
+  private var needsStatic: Set<Int> = []
+  private(set) var errors: [Diagnostic] = []
+
+  init(_ tree: TokenTree, _ declarations: [Declaration]) {
+    self.tree = tree
+    changeWords()
+    for declaration in declarations { change(declaration) }
+    removeRepetitions(declarations, isMember: false)
+  }
+
+  /// The text of the library in a form.
+  func text(_ form: Form) -> GeneratedText {
+    var result = GeneratedText()
+    for (index, token) in tree.tokens.enumerated() where token.kind != .attributes {
+      let isKernel = needsStatic.contains(index)
+      if isKernel { result.append("static", from: token.position) }
+      if token.kind == .directive {
+        result.appendLine(Pragma.translated(token.text), from: token.position)
+      } else {
+        result.append(text(index, form), from: token.position, isSpaced: token.isSpaced || isKernel)
+      }
+    }
+    return result
+  }
+
+  private func text(_ index: Int, _ form: Form) -> String {
+    switch changes[index] {
+    case nil: tree.tokens[index].text
+    case .remove: ""
+    case .replace(let checked, let erased): form == .checked ? checked : erased
+    case .removeErased: form == .checked ? tree.tokens[index].text : ""
+    }
+  }
+
+  // MARK: Words
+
+  private mutating func changeWords() {
+    for index in tree.all {
+      let token = tree.tokens[index]
+      if token.kind == .number, let literal = Self.literal(token.text) {
+        changes[index] = .replace(checked: literal, erased: literal)
+      } else if token.kind == .identifier, let space = AddressSpace(rawValue: token.text) {
+        changes[index] = change(of: space, index)
+      }
+    }
+  }
+
+  private func change(of space: AddressSpace, _ index: Int) -> Change {
+    switch space {
+    case .device: return .replace(checked: "__attribute__((opencl_global_device))", erased: "")
+    case .constant: return .replace(checked: "const __attribute__((opencl_global_host))", erased: "const")
+    case .thread: return .remove
+    case .threadgroup:
+      if ThreadgroupVariable(at: index, tree, tree.all) == nil {
+        return .replace(checked: "__attribute__((opencl_local))", erased: "")
+      }
+      return .replace(checked: "static __attribute__((opencl_local))", erased: "static __thread")
+    }
+  }
+
+  /// A floating-point literal in C++: without a suffix it is a float; `h` and `bf` become literal operators.
+  private static func literal(_ text: String) -> String? {
+    let lower = text.lowercased()
+    let isHexadecimal = lower.hasPrefix("0x")
+    if isHexadecimal, !lower.contains("p") { return nil }
+    if lower.hasSuffix("bf") { return text.dropLast(2) + "_bf" }
+    if lower.hasSuffix("h") { return text.dropLast() + "_h" }
+    let isFloating = lower.contains(".") || lower.contains("p") || (!isHexadecimal && lower.contains("e"))
+    return isFloating && lower.last != "f" && lower.last != "l" ? text + "f" : nil
+  }
+
+  // MARK: Declarations
+
+  private mutating func change(_ declaration: Declaration) {
+    if KernelFinder.isKernel(declaration, tree) { changeKernel(declaration) }
+    switch declaration.kind {
+    case .function: removeMethodQualifiers(declaration)
+    case .type where tree[declaration.start] != "enum":
+      let members = DeclarationParser.members(of: declaration, tree)
+      for member in members { change(member) }
+      removeRepetitions(members, isMember: true)
+    default: break
+    }
+  }
+
+  /// A kernel is a static function; its instantiations are checked, and made by the entry stubs.
+  private mutating func changeKernel(_ declaration: Declaration) {
+    for index in declaration.head where tree[index] == "kernel" { changes[index] = .remove }
+    if declaration.kind == .instantiation {
+      for index in declaration.tokens {
+        if case .remove = changes[index] { continue }
+        let checked = text(index, .checked)
+        changes[index] = .replace(checked: checked, erased: "")
+      }
+    } else if !declaration.head.contains(where: { tree[$0] == "static" }) {
+      needsStatic.insert(declaration.head.first { tree.tokens[$0].kind != .attributes } ?? declaration.start)
+    }
+  }
+
+  /// `float sum() const device {`: C++ has no such functions, so that `this` fits all address spaces.
+  private mutating func removeMethodQualifiers(_ declaration: Declaration) {
+    guard let parameters = declaration.parameters else { return }
+    var index = parameters.upperBound + 1
+    while index < declaration.tokens.upperBound, !["{", ";", ":", "=", "->"].contains(tree[index]) {
+      if tree.tokens[index].isAddressSpace { changes[index] = .remove }
+      index += 1
+    }
+  }
+
+  // MARK: Repetitions
+
+  /// Declarations that differ in nothing but address spaces are one in the erased form.
+  private mutating func removeRepetitions(_ declarations: [Declaration], isMember: Bool) {
+    var seen: [String: String] = [:]
+    for declaration in declarations where declaration.body != nil {
+      guard let signature = signature(declaration) else { continue }
+      let content = declaration.tokens.map { text($0, .erased) }.joined(separator: " ")
+      guard let first = seen[signature] else {
+        seen[signature] = content
+        continue
+      }
+      if first == content {
+        remove(declaration, everywhere: isMember)
+      } else if isOverloadedOnSpaces(declaration, isMember) {
+        let name = declaration.name.map { tree[$0] } ?? ""
+        let position = tree.tokens[declaration.name ?? declaration.start].position
+        let message =
+          "'\(name)' differs from an earlier declaration only in address spaces, but does something else: "
+          + "the software Metal does not support that yet"
+        errors.append(.error(message, at: position))
+      }
+    }
+  }
+
+  private mutating func remove(_ declaration: Declaration, everywhere: Bool) {
+    for index in declaration.tokens { changes[index] = everywhere ? .remove : .removeErased }
+    if everywhere { needsStatic.subtract(declaration.tokens) }
+  }
+
+  /// Where it does not, a repeated signature is an error that clang finds.
+  private func isOverloadedOnSpaces(_ declaration: Declaration, _ isMember: Bool) -> Bool {
+    let end = declaration.body?.lowerBound ?? declaration.tokens.upperBound
+    return (declaration.tokens.lowerBound..<end).contains { tree.tokens[$0].isAddressSpace }
+  }
+
+  /// What declarations of the same thing have in common after erasure.
+  private func signature(_ declaration: Declaration) -> String? {
+    guard declaration.kind == .function || declaration.kind == .type, let name = declaration.name else {
+      return nil
+    }
+    let scope = declaration.namespaces.joined(separator: "::")
+    let template = declaration.tokens.lowerBound..<declaration.start
+    let words = Array(template) + (declaration.kind == .type ? Array(declaration.head) : [name, name + 1])
+    let head = words.map { text($0, .erased) }.filter { !$0.isEmpty }.joined(separator: " ")
+    guard let range = declaration.parameters else { return "\(scope) \(head)" }
+    let parameters = Parameter.parameters(range, tree).map(\.erasedType).joined(separator: ", ")
+    return "\(scope) \(head) \(parameters) \(isConst(declaration))"
+  }
+
+  private func isConst(_ declaration: Declaration) -> Bool {
+    guard let parameters = declaration.parameters, let body = declaration.body else { return false }
+    return (parameters.upperBound..<body.lowerBound).contains { tree[$0] == "const" }
+  }
+}
+
+/// Metal's own pragmas in clang's words; the others pass.
+enum Pragma {
+  static func translated(_ line: String) -> String {
+    let words = line.replacing("(", with: " ").replacing(")", with: " ").split(separator: " ")
+    guard words.count >= 5, words[1] == "METAL", words[2] == "fp" else { return line }
+    switch (words[3], words[4]) {
+    case ("contract", let mode): return "#pragma clang fp contract(\(mode))"
+    case ("math_mode", "safe"): return "#pragma clang fp contract(off) reassociate(off) reciprocal(off)"
+    case ("math_mode", "relaxed"), ("math_mode", "fast"):
+      return "#pragma clang fp contract(fast) reassociate(on) reciprocal(on)"
+    default: return line
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/// A library in C++.
+struct Translation: Sendable {
+  /// The library without address spaces; entry stubs come after it.
+  var code: String
+  /// By name.
+  var kernels: [TranslatedKernel]
+}
+
+struct TranslatedKernel: Sendable {
+  var description: MSLKernelDescription
+  var form: EntryStub.Form
+  var stub: String
+}
+
+/// From tokens to C++.
+struct Translator {
+  let source: SourceText
+  /// What clang checks.
+  private(set) var checked: GeneratedText
+  private(set) var code: GeneratedText
+  private(set) var kernels: [TranslatedKernel] = []
+  private(set) var report = DiagnosticReport()
+
+  init(_ source: SourceText, _ tokens: [Token]) {
+    self.source = source
+    let tree = TokenTree(tokens)
+    // Without matching brackets there are no declarations to be found; clang tells what is wrong.
+    let declarations = tree.isBalanced ? DeclarationParser.declarations(of: tree) : []
+    let rewriter = Rewriter(tree, declarations)
+    checked = rewriter.text(.checked)
+    code = rewriter.text(.erased)
+    let finder = KernelFinder(tree, declarations)
+    report.add(
+      LanguageRules(tree, declarations).errors, AddressSpaceRules(tree, declarations).errors, finder.errors,
+      rewriter.errors)
+    let graph = CallGraph(tree, declarations)
+    for (order, kernel) in finder.kernels.enumerated() {
+      LibraryCheck.append(kernel, to: &checked, order)
+      kernels.append(Self.translated(kernel, graph, tree))
+    }
+    kernels.sort { $0.description.name < $1.description.name }
+  }
+
+  var translation: Translation { Translation(code: code.text, kernels: kernels) }
+
+  private static func translated(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree) -> TranslatedKernel
+  {
+    let stub = EntryStub(kernel, graph, tree)
+    let body = kernel.function.body ?? 0..<0
+    let arguments = kernel.hostParameters.map { _, parameter in
+      argument(parameter, isUsed: body.contains { tree[$0] == parameter.name })
+    }
+    let description = MSLKernelDescription(
+      name: kernel.name, arguments: arguments, maxTotalThreads: kernel.maxTotalThreads)
+    return TranslatedKernel(description: description, form: stub.form, stub: stub.text)
+  }
+
+  /// What is known without a compiler; the rest stands in the shared object.
+  private static func argument(_ parameter: KernelParameter, isUsed: Bool) -> MSLArgument {
+    let (kind, index): (MSLArgument.Kind, Int) =
+      switch parameter.role {
+      case .threadgroup(let index): (.threadgroup, index)
+      case .buffer(let index): (.buffer, index)
+      default: (.buffer, 0)
+      }
+    return MSLArgument(
+      name: parameter.name, kind: kind, index: index, dataType: .none, dataSize: 0, alignment: 0,
+      access: .readWrite, isConstantAddressSpace: parameter.space == .constant, isUsed: isUsed)
+  }
+}
+
+extension Translation {
+  var record: [UInt8] {
+    var writer = RecordWriter()
+    writer.put(code)
+    writer.put(kernels.count)
+    for kernel in kernels { kernel.put(&writer) }
+    return writer.record
+  }
+
+  init?(record: [UInt8]) {
+    guard var reader = RecordReader(record), let code = reader.string(), let count = reader.int() else {
+      return nil
+    }
+    self.code = code
+    kernels = []
+    for _ in 0..<count {
+      guard let kernel = TranslatedKernel(&reader) else { return nil }
+      kernels.append(kernel)
+    }
+  }
+}
+
+extension TranslatedKernel {
+  fileprivate func put(_ writer: inout RecordWriter) {
+    writer.put(description.name)
+    writer.put(description.maxTotalThreads ?? -1)
+    writer.put(Int(form.rawValue))
+    writer.put(stub)
+    writer.put(description.arguments.count)
+    for argument in description.arguments {
+      writer.put(argument.name)
+      writer.put(Int(argument.kind.rawValue))
+      writer.put(argument.index)
+      writer.put((argument.isConstantAddressSpace ? 1 : 0) + (argument.isUsed ? 2 : 0))
+    }
+  }
+
+  fileprivate init?(_ reader: inout RecordReader) {
+    guard let name = reader.string(), let bound = reader.int(),
+      let form = reader.int().flatMap({ EntryStub.Form(rawValue: UInt8(truncatingIfNeeded: $0)) }),
+      let stub = reader.string(), let count = reader.int()
+    else { return nil }
+    var arguments: [MSLArgument] = []
+    for _ in 0..<count {
+      guard let name = reader.string(),
+        let kind = reader.int().flatMap({ MSLArgument.Kind(rawValue: UInt8(truncatingIfNeeded: $0)) }),
+        let index = reader.int(), let flags = reader.int()
+      else { return nil }
+      arguments.append(
+        MSLArgument(
+          name: name, kind: kind, index: index, dataType: .none, dataSize: 0, alignment: 0,
+          access: .readWrite,
+          isConstantAddressSpace: flags & 1 != 0, isUsed: flags & 2 != 0))
+    }
+    self.form = form
+    self.stub = stub
+    description = MSLKernelDescription(
+      name: name, arguments: arguments, maxTotalThreads: bound < 0 ? nil : bound)
+  }
+}
