@@ -90,9 +90,9 @@ static void on_stop(int signal, siginfo_t *info, void *context) {
 
 // MARK: Preparation
 
-// A real-time signal that nobody else has taken.
+// A real-time signal that nobody else has taken. Programs take them from either end, and emulators lack the last ones.
 static int choose_stop_signal(void) {
-  for (int signal = SIGRTMAX - 1; signal > SIGRTMIN; signal--) {
+  for (int signal = (SIGRTMIN + SIGRTMAX) / 2; signal > SIGRTMIN; signal--) {
     struct sigaction current;
     if (sigaction(signal, NULL, &current) == 0 && !(current.sa_flags & SA_SIGINFO) && current.sa_handler == SIG_DFL)
       return signal;

@@ -37,8 +37,23 @@ static const char vector_operators[] = {
 static const char packed[] = {
 #embed "msl/packed.h"
     , 0};
+static const char array[] = {
+#embed "msl/array.h"
+    , 0};
 static const char lift[] = {
 #embed "msl/lift.h"
+    , 0};
+static const char relational[] = {
+#embed "msl/relational.h"
+    , 0};
+static const char math_core[] = {
+#embed "msl/math_core.h"
+    , 0};
+static const char exponential[] = {
+#embed "msl/exponential.h"
+    , 0};
+static const char trigonometric[] = {
+#embed "msl/trigonometric.h"
     , 0};
 static const char math[] = {
 #embed "msl/math.h"
@@ -51,6 +66,12 @@ static const char integer[] = {
     , 0};
 static const char geometric[] = {
 #embed "msl/geometric.h"
+    , 0};
+static const char modes[] = {
+#embed "msl/modes.h"
+    , 0};
+static const char pack[] = {
+#embed "msl/pack.h"
     , 0};
 static const char synchronisation[] = {
 #embed "msl/synchronisation.h"
@@ -77,11 +98,18 @@ const mtl_header mtl_headers[] = {
     HEADER(vectors),
     HEADER(vector_operators),
     HEADER(packed),
+    HEADER(array),
     HEADER(lift),
+    HEADER(relational),
+    HEADER(math_core),
+    HEADER(exponential),
+    HEADER(trigonometric),
     HEADER(math),
     HEADER(common),
     HEADER(integer),
     HEADER(geometric),
+    HEADER(modes),
+    HEADER(pack),
     HEADER(synchronisation),
     HEADER(entry),
     HEADER(reflection),

@@ -59,6 +59,14 @@ struct lane<bool> {
 template <class T>
 using lane_t = typename lane<T>::type;
 
+/// The signed integer of T's size, which the compiler's vector conditions are made of.
+template <int bytes>
+struct mask {
+  using type = conditional_t<bytes == 1, char, conditional_t<bytes == 2, short, conditional_t<bytes == 4, int, long>>>;
+};
+template <class T>
+using mask_t = typename mask<sizeof(T)>::type;
+
 /// The compiler's vector type for N lanes of T.
 template <class T, int N>
 struct native_vector {

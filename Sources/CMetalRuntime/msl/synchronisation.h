@@ -36,13 +36,15 @@ enum thread_scope {
 };
 
 /// All threads of the threadgroup wait here for one another.
-MTL_INLINE void threadgroup_barrier(mem_flags, memory_order = memory_order_relaxed,
-                                    thread_scope = thread_scope_threadgroup) {
-  mtl_runtime->threadgroup_barrier();
-}
+MTL_INLINE void threadgroup_barrier(mem_flags) { mtl_runtime->threadgroup_barrier(); }
+
 /// All threads of the SIMD-group wait here for one another. Without memory to order there is nothing to see of it.
-MTL_INLINE void simdgroup_barrier(mem_flags flags, memory_order = memory_order_relaxed,
-                                  thread_scope = thread_scope_simdgroup) {
+MTL_INLINE void simdgroup_barrier(mem_flags flags) {
   if (flags != mem_flags::mem_none) mtl_runtime->simdgroup_barrier();
+}
+
+/// Orders this thread's accesses to memory, as others see them.
+MTL_INLINE void atomic_thread_fence(mem_flags, memory_order order, thread_scope = thread_scope_device) {
+  if (order != memory_order_relaxed) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 }  // namespace metal
