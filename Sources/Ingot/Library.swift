@@ -45,14 +45,26 @@ public final class Library: @unchecked Sendable {
     guard let function = metalLibrary.makeFunction(name: name), function.functionType == .kernel else {
       throw IngotError(.pipeline, "'\(name)' is no kernel, or has function constants that need values")
     }
+    let (pipeline, reflection) = try makePipeline(function, name)
+    let arguments = KernelArgument.arguments(from: reflection)
+    if let strange = arguments.first(where: { !(0..<Bindings.slots).contains($0.index) }) {
+      throw IngotError(
+        .pipeline,
+        "argument '\(strange.name)' of kernel '\(name)' is in slot \(strange.index); Metal has \(Bindings.slots)"
+      )
+    }
+    return Kernel(name: name, pipeline: pipeline, arguments: arguments, deviceID: deviceID)
+  }
+
+  private func makePipeline(
+    _ function: any MTLFunction, _ name: String
+  ) throws(IngotError) -> (any MTLComputePipelineState, MTLComputePipelineReflection?) {
     let descriptor = MTLComputePipelineDescriptor()
     descriptor.label = name
     descriptor.computeFunction = function
     do {
-      let (pipeline, reflection) = try metalDevice.makeComputePipelineState(
+      return try metalDevice.makeComputePipelineState(
         descriptor: descriptor, options: [.bindingInfo, .bufferTypeInfo])
-      let arguments = KernelArgument.arguments(from: reflection)
-      return Kernel(name: name, pipeline: pipeline, arguments: arguments, deviceID: deviceID)
     } catch {
       throw IngotError(.pipeline, "Metal makes no pipeline of kernel '\(name)': \(Platform.text(of: error))")
     }
