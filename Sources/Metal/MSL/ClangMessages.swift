@@ -29,7 +29,9 @@ struct ClangMessages {
         groups.append([line])
       }
     }
-    return groups.filter { $0[0].severity.hasSuffix("error") }.compactMap(diagnostics)
+    // Errors about the names of the check itself follow from another error.
+    let isOwn = { (line: Line) in line.severity.hasSuffix("error") && !line.message.contains("'mtl_") }
+    return groups.filter { isOwn($0[0]) }.compactMap(diagnostics)
   }
 
   private func diagnostics(_ group: [Line]) -> [Diagnostic]? {
@@ -95,13 +97,9 @@ struct ClangMessages {
 private func readable(_ message: String) -> String {
   var text = message
   for (clang, metal) in replacements { text = text.replacing(clang, with: metal) }
-  if let reason = text.firstRange(of: staticAssertion) {
-    text = String(text[reason.upperBound...])
-  }
+  if let mark = text.firstRange(of: LibraryCheck.mark) { text = String(text[mark.upperBound...]) }
   return text
 }
-
-private let staticAssertion = "static assertion failed: "
 
 /// The check compiles with the address spaces of SYCL standing for those of Metal.
 private let replacements = [

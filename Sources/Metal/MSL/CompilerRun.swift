@@ -50,7 +50,7 @@ struct CompilerRun: Sendable {
       guard !report.isEmpty else { throw failure("preprocessing failed", outcome) }
       throw MSLError(kind: .compileFailure, message: report.text(source))
     }
-    return preprocessor.tokens(ofPreprocessed: outcome.output)
+    return preprocessor.tokens(ofPreprocessed: outcome.output, options)
   }
 
   // MARK: Pipelines

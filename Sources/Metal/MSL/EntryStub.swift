@@ -178,6 +178,11 @@ extension EntryStub {
 }
 
 extension Kernel {
+  /// Whether the roles of all parameters are understood.
+  var isValid: Bool {
+    parameters.allSatisfy { if case .invalid = $0.role { false } else { true } }
+  }
+
   /// The parameters that the host sets, in the order of the description: buffers by index, then threadgroup memory.
   var hostParameters: [(order: Int, parameter: KernelParameter)] {
     parameters.enumerated().compactMap {

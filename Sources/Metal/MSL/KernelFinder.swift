@@ -122,11 +122,14 @@ extension KernelFinder {
     for attribute in parameter.attributes {
       if let builtin = Builtin(rawValue: attribute.name) { return .builtin(builtin) }
       switch attribute.name {
+      case "buffer" where space == .thread || space == .threadgroup,
+        "threadgroup" where space == .thread || space == .device || space == .constant:
+        return refuse("invalid type '\(parameter.type)' for \(attribute.name) declaration", position)
       case "buffer": return slot(attribute, limit: 31).map { .buffer($0) } ?? .invalid
       case "threadgroup": return slot(attribute, limit: 31).map { .threadgroup($0) } ?? .invalid
       case "texture", "sampler", "stage_in", "function_constant", "payload", "imageblock_data":
-        return refuse(
-          "'\(attribute.name)' arguments are not supported by the software Metal yet", attribute.position)
+        let place = tree.tokens[parameter.tokens.lowerBound].position
+        return refuse("'\(attribute.name)' arguments are not supported by the software Metal yet", place)
       default: return refuse("unknown attribute '\(attribute.name)'", attribute.position)
       }
     }

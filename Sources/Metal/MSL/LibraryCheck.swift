@@ -1,5 +1,8 @@
 /// The statements after the text of a library with which clang checks the types of its kernels' parameters.
 struct LibraryCheck {
+  /// Begins the messages of the check, so that they can be told from a user's assertions.
+  static let mark = "mtl_check: "
+
   private let kernel: Kernel
   private var lines: [(text: String, position: SourcePosition)] = []
 
@@ -17,10 +20,10 @@ struct LibraryCheck {
 
   private init(_ kernel: Kernel) {
     self.kernel = kernel
-    add("using Signature = mtl::signature<decltype(&\(kernel.expression))>;", kernel.position)
-    require("__is_void(Signature::result)", "kernel must have void return type", kernel.position)
+    add("using mtl_signature = mtl::signature<decltype(&\(kernel.expression))>;", kernel.position)
+    require("__is_void(mtl_signature::result)", "kernel must have void return type", kernel.position)
     for (order, parameter) in kernel.parameters.enumerated() {
-      add("using P\(order) = Signature::parameter<\(order)>;", parameter.position)
+      add("using mtl_p\(order) = mtl_signature::parameter<\(order)>;", parameter.position)
     }
   }
 
@@ -30,7 +33,7 @@ struct LibraryCheck {
 
   private mutating func require(_ condition: String, _ message: String, _ position: SourcePosition) {
     let quoted = message.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-    add("static_assert(\(condition), \"\(quoted)\");", position)
+    add("static_assert(\(condition), \"\(Self.mark)\(quoted)\");", position)
   }
 
   private mutating func addParameters() {
@@ -39,10 +42,10 @@ struct LibraryCheck {
       switch parameter.role {
       case .buffer, .threadgroup:
         let message = "invalid type '\(type)' for buffer declaration"
-        require("mtl::is_argument<P\(order)>", message, parameter.position)
+        require("mtl::is_argument<mtl_p\(order)>", message, parameter.position)
       case .builtin(let builtin):
         let message = "invalid type '\(type)' for input declaration in a kernel function"
-        let condition = "mtl::is_position<P\(order), \(builtin.isPosition ? 3 : 1)>"
+        let condition = "mtl::is_position<mtl_p\(order), \(builtin.isPosition ? 3 : 1)>"
         require(condition, message, parameter.position)
       case .invalid: break
       }
@@ -54,7 +57,7 @@ struct LibraryCheck {
     let positions = builtins { $0.isPosition }
     for order in positions.dropFirst() {
       require(
-        "mtl::same_width<P\(positions[0]), P\(order)>",
+        "mtl::same_width<mtl_p\(positions[0]), mtl_p\(order)>",
         "expecting input declarations with either all scalar types or all vector types with the same number of "
           + "elements", kernel.parameters[order].position)
     }
@@ -65,7 +68,7 @@ struct LibraryCheck {
       let group = builtins({ $0.family == .group }).first
     {
       // A ushort cannot hold the index where the positions need a uint.
-      requireOneType([group, index], unless: "__is_same(mtl::element_t<P\(group)>, ushort)")
+      requireOneType([group, index], unless: "__is_same(mtl::element_t<mtl_p\(group)>, ushort)")
     }
   }
 
@@ -74,7 +77,7 @@ struct LibraryCheck {
     for order in orders.dropFirst() {
       let names = [order, first].map { attribute($0) }
       require(
-        "\(exception) || mtl::same_element<P\(first), P\(order)>",
+        "\(exception) || mtl::same_element<mtl_p\(first), mtl_p\(order)>",
         "type of '\(names[0])' must match the type of '\(names[1])'", kernel.parameters[order].position)
     }
   }

@@ -41,7 +41,7 @@ struct Parameter: Sendable {
       let isWord = tree.isIdentifier(index) || tree.tokens[index].kind == .number
       let wasWord = previous.last.map { $0.isLetter || $0.isNumber || $0 == "_" || $0 == ">" } ?? false
       let isStar = ["*", "&", "&&"].contains(token)
-      if (isWord && (wasWord || previous == "*" || previous == ",")) || (isStar && wasWord) { text += " " }
+      if (isWord && (wasWord || previous == ",")) || (isStar && wasWord) { text += " " }
       text += token
       previous = token
     }

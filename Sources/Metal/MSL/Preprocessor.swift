@@ -29,15 +29,15 @@ struct Preprocessor {
   }
 
   /// The tokens of clang's preprocessed text, with their places in the source.
-  func tokens(ofPreprocessed bytes: [UInt8]) -> [Token] {
+  func tokens(ofPreprocessed bytes: [UInt8], _ options: MSLOptions) -> [Token] {
+    let macros = Set(options.macros.keys).union(definedMacros)
     let lines = Dictionary(grouping: tokens.filter { $0.kind != .directive }, by: \.position.line)
     var result: [Token] = []
     var marker = LineMarker(outputLine: 0, sourceLine: 1, isSource: true)
     var pending: [Token] = []
     func flush() {
       guard let first = pending.first else { return }
-      let line = first.position.line
-      result += aligned(pending, with: lines[line] ?? [], line)
+      result += aligned(pending, with: lines[first.position.line] ?? [], macros)
       pending = []
     }
     for var token in Lexer.tokens(of: bytes) {
@@ -53,6 +53,14 @@ struct Preprocessor {
     }
     flush()
     return result
+  }
+
+  private var definedMacros: [String] {
+    tokens.compactMap { token in
+      guard token.kind == .directive else { return nil }
+      let (name, rest) = Self.directive(token.text)
+      return name == "define" ? String(rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" }) : nil
+    }
   }
 
   private static func isPragma(_ line: String) -> Bool { directive(line).name == "pragma" }
@@ -104,7 +112,7 @@ private struct LineMarker {
 
 /// Gives the tokens of a preprocessed line the columns they have in the source line. What a macro expanded to stands
 /// where the macro's name stands.
-private func aligned(_ expanded: [Token], with source: [Token], _ line: Int) -> [Token] {
+private func aligned(_ expanded: [Token], with source: [Token], _ macros: Set<String>) -> [Token] {
   var result = expanded
   let matches = commonTokens(expanded, source)
   var next = 0
@@ -113,8 +121,11 @@ private func aligned(_ expanded: [Token], with source: [Token], _ line: Int) -> 
       result[index].position = source[match].position
       result[index].isSpaced = expanded[index].isSpaced
       next = match + 1
-    } else if !source.isEmpty {
-      result[index].position = source[min(next, source.count - 1)].position
+    } else if let macro = source[..<min(next + 1, source.count)].last(where: { macros.contains($0.text) })
+      ?? source[..<min(next + 1, source.count)].last
+    {
+      result[index].position = macro.position
+      result[index].isExpanded = true
     }
   }
   return result

@@ -36,7 +36,9 @@ struct Rewriter {
       if token.kind == .directive {
         result.appendLine(Pragma.translated(token.text), from: token.position)
       } else {
-        result.append(text(index, form), from: token.position, isSpaced: token.isSpaced || isKernel)
+        result.append(
+          text(index, form), from: token.position, isSpaced: token.isSpaced || isKernel,
+          isVerbatim: changes[index] == nil && !token.isExpanded)
       }
     }
     return result
@@ -58,6 +60,8 @@ struct Rewriter {
       let token = tree.tokens[index]
       if token.kind == .number, let literal = Self.literal(token.text) {
         changes[index] = .replace(checked: literal, erased: literal)
+      } else if token.text == "kernel", !tree.isBalanced {
+        changes[index] = .remove
       } else if token.kind == .identifier, let space = AddressSpace(rawValue: token.text) {
         changes[index] = change(of: space, index)
       }

@@ -12,6 +12,8 @@ struct Token: Sendable {
   var position: SourcePosition
   /// Whether white space or a comment stands before it.
   var isSpaced = false
+  /// Whether a macro made it, so that its text does not stand at its position.
+  var isExpanded = false
   /// Of kind `.attributes`: what is in it.
   var attributes: [Attribute] = []
 }

@@ -35,7 +35,7 @@ struct Translator {
       rewriter.errors)
     let graph = CallGraph(tree, declarations)
     for (order, kernel) in finder.kernels.enumerated() {
-      LibraryCheck.append(kernel, to: &checked, order)
+      if kernel.isValid { LibraryCheck.append(kernel, to: &checked, order) }
       kernels.append(Self.translated(kernel, graph, tree))
     }
     kernels.sort { $0.description.name < $1.description.name }
