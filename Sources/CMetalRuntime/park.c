@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "metal_park.h"
 
-#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,8 +17,8 @@ void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
   __atomic_fetch_sub(&signal->sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
-void mtl_signal_wake(mtl_signal *signal) {
-  syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
+void mtl_signal_wake(mtl_signal *signal, int sleepers) {
+  syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, sleepers, 0, 0, 0);
 }
 
 uint64_t mtl_clock_now(void) {

@@ -17,12 +17,12 @@ static inline uint32_t mtl_signal_value(const mtl_signal *signal) {
 /// Sleeps unless the value has changed from `seen`; `nanoseconds` 0 is for ever. May wake without reason.
 void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds);
 
-void mtl_signal_wake(mtl_signal *signal);
+void mtl_signal_wake(mtl_signal *signal, int sleepers);
 
-/// Makes the value grow and wakes every sleeper; costs no system call when there is none.
-static inline void mtl_signal_advance(mtl_signal *signal) {
+/// Makes the value grow and wakes at most so many sleepers; costs no system call when there is none.
+static inline void mtl_signal_advance(mtl_signal *signal, int sleepers) {
   __atomic_fetch_add(&signal->value, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&signal->sleepers, __ATOMIC_SEQ_CST) != 0) mtl_signal_wake(signal);
+  if (__atomic_load_n(&signal->sleepers, __ATOMIC_SEQ_CST) != 0) mtl_signal_wake(signal, sleepers);
 }
 
 /// What a loop that waits for another core does in between.

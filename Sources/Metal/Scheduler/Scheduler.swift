@@ -29,7 +29,14 @@ final class Scheduler: @unchecked Sendable {
     /// Lanes whose handlers nobody calls yet.
     var lanesToHandle: [QueueLane] = []
     var threads = 0
+    /// Threads that nobody has called, calls that no thread has answered, threads called or started and without a
+    /// role yet.
     var resting = 0
+    var called = 0
+    var arriving = 0
+
+    /// Roles that nobody has.
+    var openRoles: Int { (hasLeader || queues.isEmpty ? 0 : 1) + lanesToHandle.count }
   }
 
   private enum Role {
@@ -59,6 +66,7 @@ final class Scheduler: @unchecked Sendable {
       return false
     }
     state.threads += 1
+    state.arriving += 1
     return true
   }
 }
@@ -93,43 +101,61 @@ extension Scheduler {
     if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp() }
   }
 
+  /// Wakes or starts a thread for each role that nobody has and nobody is on the way to.
   private func callForHelp() {
-    state.withLock { state in
-      if state.resting == 0 { _ = startThread(&state) }
+    let calls = state.withLock { state in
+      var calls = 0
+      while state.arriving < state.openRoles {
+        if state.resting > 0 {
+          state.resting -= 1
+          state.called += 1
+          state.arriving += 1
+          calls += 1
+        } else if !startThread(&state) {
+          break
+        }
+      }
+      return calls
     }
-    help.advance()
+    if calls > 0 { help.advance(waking: calls) }
   }
 }
 
 // The threads.
 extension Scheduler {
   private func threadMain() {
+    state.withLock { $0.arriving -= 1 }
     while true {
-      let seen = help.value
       switch takeRole() {
       case .lead: lead()
-      case .handle(let lane): callHandlers(of: lane)
-      case .rest:
-        help.wait(from: seen, spin: Scheduler.helperSpin)
-        state.withLock { $0.resting -= 1 }
+      case .handle(let lane): if callHandlers(of: lane) { lead() }
+      case .rest: rest()
+      }
+    }
+  }
+
+  /// Until somebody calls for this thread, or for any other that rests.
+  private func rest() {
+    help.wait(spin: Scheduler.helperSpin) {
+      state.withLock { state in
+        guard state.called > 0 else { return false }
+        state.called -= 1
+        state.arriving -= 1
+        return true
       }
     }
   }
 
   private func takeRole() -> Role {
-    let (role, needsMore) = state.withLock { state -> (Role, Bool) in
+    state.withLock { state in
       if !state.hasLeader {
         state.hasLeader = true
-        return (.lead, !state.lanesToHandle.isEmpty)
+        return .lead
       }
-      if let lane = state.lanesToHandle.popLast() {
-        return (.handle(lane), !state.lanesToHandle.isEmpty)
-      }
+      if let lane = state.lanesToHandle.popLast() { return .handle(lane) }
       state.resting += 1
-      return (.rest, false)
+      return .rest
     }
-    if needsMore { callForHelp() }
-    return role
   }
 
   /// Runs commands until there are handlers to call and nothing else to do.
@@ -141,7 +167,7 @@ extension Scheduler {
         continue
       }
       lane.engine.run(runner)
-      if let lane = settle(lane) { return callHandlers(of: lane) }
+      if let lane = settle(lane), !callHandlers(of: lane) { return }
     }
   }
 
@@ -207,14 +233,43 @@ extension Scheduler {
     return handler
   }
 
-  private func callHandlers(of lane: QueueLane) {
+  /// Returns whether the caller leads afterwards.
+  private func callHandlers(of lane: QueueLane) -> Bool {
     var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_clock_now()) }
-    while let notice = state.withLock({ _ in lane.takeNoticeOrStop() }) {
+    var leads = false
+    while let notice = nextNotice(of: lane, &leads) {
       Scheduler.pause(&delay, atMost: 300_000)
       switch notice {
       case .scheduled(let commandBuffer): commandBuffer.runScheduledHandlers()
-      case .ended(let commandBuffer): commandBuffer.finish()
+      case .ended(let commandBuffer):
+        commandBuffer.runCompletedHandlers()
+        commandBuffer.releaseResources()
+        // Before those who wait go on: what they commit next finds a leader that is awake.
+        leads = takeLead()
+        commandBuffer.finish()
       }
+    }
+    return leads
+  }
+
+  /// What handlers are to be told next, by a thread that does not lead.
+  private func nextNotice(of lane: QueueLane, _ leads: inout Bool) -> QueueLane.Notice? {
+    let led = leads
+    let (notice, needsHelp) = state.withLock { state -> (QueueLane.Notice?, Bool) in
+      guard let notice = lane.takeNoticeOrStop() else { return (nil, false) }
+      if led { state.hasLeader = false }
+      return (notice, led && state.openRoles > 0)
+    }
+    if notice != nil { leads = false }
+    if needsHelp { callForHelp() }
+    return notice
+  }
+
+  private func takeLead() -> Bool {
+    state.withLock { state in
+      let isFree = !state.hasLeader
+      if isFree { state.hasLeader = true }
+      return isFree
     }
   }
 
