@@ -10,8 +10,6 @@ struct Rewriter {
   private enum Change {
     case remove
     case replace(checked: String, erased: String)
-    /// Only as code: its like is there already, or takes its place.
-    case removeErased
   }
 
   private let tree: TokenTree
@@ -49,7 +47,6 @@ struct Rewriter {
     case nil: tree.tokens[index].text
     case .remove: ""
     case .replace(let checked, let erased): form == .checked ? checked : erased
-    case .removeErased: form == .checked ? tree.tokens[index].text : ""
     }
   }
 
@@ -110,11 +107,7 @@ struct Rewriter {
   private mutating func changeKernel(_ declaration: Declaration) {
     for index in declaration.head where tree[index] == "kernel" { changes[index] = .remove }
     if declaration.kind == .instantiation {
-      for index in declaration.tokens {
-        if case .remove = changes[index] { continue }
-        let checked = text(index, .checked)
-        changes[index] = .replace(checked: checked, erased: "")
-      }
+      for index in declaration.tokens { removeErased(index) }
     } else if !declaration.head.contains(where: { tree[$0] == "static" }) {
       needsStatic.insert(declaration.head.first { tree.tokens[$0].kind != .attributes } ?? declaration.start)
     }
@@ -137,7 +130,7 @@ struct Rewriter {
     var seen: [String: String] = [:]
     for declaration in declarations where declaration.body != nil {
       guard let signature = signature(declaration) else { continue }
-      let content = declaration.tokens.map { text($0, .erased) }.joined(separator: " ")
+      let content = erased(Array(declaration.tokens))
       guard let first = seen[signature] else {
         seen[signature] = content
         continue
@@ -156,8 +149,15 @@ struct Rewriter {
   }
 
   private mutating func remove(_ declaration: Declaration, everywhere: Bool) {
-    for index in declaration.tokens { changes[index] = everywhere ? .remove : .removeErased }
-    if everywhere { needsStatic.subtract(declaration.tokens) }
+    for index in declaration.tokens {
+      if everywhere { changes[index] = .remove } else { removeErased(index) }
+    }
+    needsStatic.subtract(declaration.tokens)
+  }
+
+  /// Only from the code: its like is there already, or takes its place.
+  private mutating func removeErased(_ index: Int) {
+    changes[index] = .replace(checked: text(index, .checked), erased: "")
   }
 
   /// Where it does not, a repeated signature is an error that clang finds.
@@ -174,10 +174,14 @@ struct Rewriter {
     let scope = declaration.namespaces.joined(separator: "::")
     let template = declaration.tokens.lowerBound..<declaration.start
     let words = Array(template) + (declaration.kind == .type ? Array(declaration.head) : [name, name + 1])
-    let head = words.map { text($0, .erased) }.filter { !$0.isEmpty }.joined(separator: " ")
+    let head = erased(words)
     guard let range = declaration.parameters else { return "\(scope) \(head)" }
     let parameters = Parameter.parameters(range, tree).map(\.erasedType).joined(separator: ", ")
     return "\(scope) \(head) \(parameters) \(isConst(declaration))"
+  }
+
+  private func erased(_ indices: [Int]) -> String {
+    indices.map { text($0, .erased) }.filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   private func isConst(_ declaration: Declaration) -> Bool {

@@ -3,20 +3,368 @@ import Testing
 
 @testable import Metal
 
-@Test func saxpyRuns() throws {
-  let pipeline = try KernelBench.pipeline(
-    """
-    #include <metal_stdlib>
-    using namespace metal;
-    kernel void saxpy(device const float *x [[buffer(0)]], device float *y [[buffer(1)]],
-                      constant float &a [[buffer(2)]], uint i [[thread_position_in_grid]]) {
-      y[i] = a * x[i] + y[i];
-    }
-    """)
-  let x = KernelMemory((0..<1000).map(Float.init))
-  let y = KernelMemory([Float](repeating: 1, count: 1000))
-  let result = pipeline.run([x, y, KernelMemory([Float(2)])], grid: (1000, 1, 1), group: (64, 1, 1))
+/// A kernel with what it is given and what it must give. Buffer 0 is its output, `float`s; the others are inputs.
+struct RunCase: CustomTestStringConvertible, Sendable {
+  var name: String
+  var source: String
+  var form = EntryStub.Form.range
+  var inputs: [[Float]] = []
+  var grid = (8, 1, 1)
+  var group = (4, 1, 1)
+  var threadgroup: [Int: Int] = [:]
+  var options = MSLOptions()
+  var expected: [Float]
+  var testDescription: String { name }
+}
+
+private let counting: [Float] = (0..<8).map(Float.init)
+
+private let cases: [RunCase] = [
+  RunCase(
+    name: "scalars and a constant reference",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    constant float &scale [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+        out[i] = in[i] * scale + 0.5;
+      }
+      """,
+    inputs: [counting, [2]], expected: counting.map { $0 * 2 + 0.5 }),
+  RunCase(
+    name: "indices that are not given",
+    source: """
+      kernel void k(device float *out, constant float &b [[buffer(2)]], device const float *a,
+                    uint i [[thread_position_in_grid]]) {
+        out[i] = a[i] - b;
+      }
+      """,
+    inputs: [counting, [1]], expected: counting.map { $0 - 1 }),
+  RunCase(
+    name: "vectors and swizzles",
+    source: """
+      kernel void k(device float4 *out [[buffer(0)]], device const float4 *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        float4 v = in[i];
+        v.xy = v.yx;
+        v.zw *= 2;
+        out[i] = v.bgra + float4(1, v.x, 0.0f, -1);
+      }
+      """,
+    inputs: [counting], grid: (2, 1, 1), expected: [4 + 1, 0 + 1, 1, 6 - 1, 12 + 1, 4 + 5, 5, 14 - 1]),
+  RunCase(
+    name: "packed vectors",
+    source: """
+      struct Point { packed_float3 place; float weight; };
+      kernel void k(device float *out [[buffer(0)]], constant Point *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        float3 place = in[i].place;
+        out[i] = dot(place, float3(1, 10, 100)) * in[i].weight + sizeof(Point);
+      }
+      """,
+    inputs: [[1, 2, 3, 1, 4, 5, 6, 2]], grid: (2, 1, 1), expected: [321 + 16, 1308 + 16]),
+  RunCase(
+    name: "half and bfloat",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+        half h = 0.1h + half(i);
+        bfloat b = bfloat(1.5bf);
+        half4 v = half4(h, 1.0h, 2, 3);
+        out[i] = float(h) + float(b) + float(v.w) + 1e1h;
+      }
+      """,
+    grid: (2, 1, 1), expected: [Float(Float16(0.1)) + 14.5, Float(Float16(0.1) + 1) + 14.5]),
+  RunCase(
+    name: "program scope constants",
+    source: """
+      constant float table[4] = {1, 2, 4, 8};
+      constant constexpr uint width = 4;
+      namespace a { constant float3 offset = float3(1, 2, 3); }
+      struct Limits { static constant constexpr float highest = 7; };
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+        out[i] = table[i % width] + a::offset.y + Limits::highest;
+      }
+      """,
+    expected: [10, 11, 13, 17, 10, 11, 13, 17]),
+  RunCase(
+    name: "structs with methods",
+    source: """
+      struct Complex {
+        float re, im;
+        Complex(float re, float im) thread : re(re), im{im} {}
+        float norm() const thread { return re * re + im * im; }
+        float norm() const device { return re * re + im * im; }
+        float norm() const constant { return re * re + im * im; }
+        thread Complex &operator+=(Complex other) thread { re += other.re; im += other.im; return *this; }
+      };
+      Complex operator*(Complex a, Complex b) {
+        return Complex(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re);
+      }
+      kernel void k(device Complex *out [[buffer(0)]], constant Complex *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        Complex z = in[i];
+        z += Complex(in[i].norm(), 0);
+        out[i] = z * z;
+        out[i].im += out[i].norm() * 0;
+      }
+      """,
+    inputs: [[1, 2, 0, 1]], grid: (2, 1, 1), expected: [32, 24, 0, 2]),
+  RunCase(
+    name: "templates with host_name",
+    source: """
+      template <typename T, int n>
+      T power(T x) { T y = 1; for (int i = 0; i < n; ++i) y *= x; return y; }
+      template <typename T, int n>
+      [[kernel]] void raise(device T *out [[buffer(0)]], device const T *in [[buffer(1)]],
+                            uint i [[thread_position_in_grid]]) {
+        out[i] = power<T, n>(in[i]);
+      }
+      template [[host_name("cube")]] [[kernel]] void raise<float, 3>(device float *, device const float *, uint);
+      """,
+    inputs: [counting], expected: counting.map { $0 * $0 * $0 }),
+  RunCase(
+    name: "templates made by a macro",
+    source: """
+      template <typename T, typename Op>
+      kernel void map(device T *out [[buffer(0)]], device const T *in [[buffer(1)]],
+                      uint i [[thread_position_in_grid]]) {
+        out[i] = Op()(in[i]);
+      }
+      struct Negate { template <typename T> T operator()(T x) { return -x; } };
+      #define INSTANTIATE(name, T, op) \\
+        template [[host_name(#name "_" #T)]] [[kernel]] decltype(map<T, op>) map<T, op>;
+      INSTANTIATE(negate, float, Negate)
+      """,
+    inputs: [counting], expected: counting.map { -$0 }),
+  RunCase(
+    name: "a kernel in a namespace",
+    source: """
+      namespace outer { namespace inner {
+        float half_of(float x) { return x / 2; }
+        kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+          out[i] = half_of(i);
+        }
+      } }
+      """,
+    expected: counting.map { $0 / 2 }),
+  RunCase(
+    name: "enumerations, aliases and lambdas",
+    source: """
+      enum Slot { kOut, kIn = kOut + 1 };
+      enum class Mode : uint { add, multiply = 4 };
+      using Value = float;
+      typedef device const Value *Input;
+      kernel void k(device Value *out [[buffer(kOut)]], Input in [[buffer(kIn)]],
+                    uint i [[thread_position_in_grid]]) {
+        Mode mode = i % 2 == 0 ? Mode::add : Mode::multiply;
+        auto apply = [&](Value x) -> Value { return mode == Mode::add ? x + 1 : x * float(Mode::multiply); };
+        out[i] = apply(in[i]);
+      }
+      """,
+    inputs: [counting], expected: [1, 4, 3, 12, 5, 20, 7, 28]),
+  RunCase(
+    name: "two dimensions",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], uint2 p [[thread_position_in_grid]],
+                    uint2 size [[threads_per_grid]]) {
+        out[p.y * size.x + p.x] = p.x + 10 * p.y;
+      }
+      """,
+    grid: (3, 2, 1), group: (2, 2, 1), expected: [0, 1, 2, 10, 11, 12]),
+  RunCase(
+    name: "three dimensions in short numbers",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], ushort3 p [[thread_position_in_grid]],
+                    ushort3 origin [[grid_origin]], ushort3 size [[grid_size]]) {
+        out[(p.z * size.y + p.y) * size.x + p.x] = p.x + 10 * p.y + 100 * p.z + origin.x;
+      }
+      """,
+    grid: (2, 2, 2), group: (2, 1, 2), expected: [0, 1, 10, 11, 100, 101, 110, 111]),
+  RunCase(
+    name: "places in the threadgroup",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]],
+                    uint t [[thread_position_in_threadgroup]], uint n [[threads_per_threadgroup]],
+                    uint full [[dispatch_threads_per_threadgroup]], uint g [[threadgroup_position_in_grid]],
+                    uint groups [[threadgroups_per_grid]], uint index [[thread_index_in_threadgroup]]) {
+        out[i] = t + 10 * n + 100 * full + 1000 * g + 10000 * groups + 100000 * index;
+      }
+      """,
+    form: .group, grid: (5, 1, 1), group: (3, 1, 1),
+    expected: [20330, 120331, 220332, 21320, 121321]),
+  RunCase(
+    name: "places in SIMD-groups and quad-groups",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]],
+                    uint lane [[thread_index_in_simdgroup]], uint group [[simdgroup_index_in_threadgroup]],
+                    uint groups [[simdgroups_per_threadgroup]], uint width [[threads_per_simdgroup]],
+                    uint full [[dispatch_simdgroups_per_threadgroup]], uint old [[thread_execution_width]],
+                    uint q [[thread_index_in_quadgroup]], uint quad [[quadgroup_index_in_threadgroup]],
+                    uint quads [[quadgroups_per_threadgroup]], uint fq [[dispatch_quadgroups_per_threadgroup]]) {
+        if (i == 37) {
+          out[0] = lane; out[1] = group; out[2] = groups; out[3] = width; out[4] = full; out[5] = old;
+          out[6] = q; out[7] = quad; out[8] = quads; out[9] = fq;
+        }
+      }
+      """,
+    form: .group, grid: (50, 1, 1), group: (100, 1, 1), expected: [5, 1, 2, 32, 4, 32, 1, 9, 13, 25]),
+  RunCase(
+    name: "threadgroup memory and barriers",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]], uint t [[thread_position_in_threadgroup]],
+                    uint n [[threads_per_threadgroup]]) {
+        threadgroup float shared[4];
+        shared[t] = in[i];
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        out[i] = shared[n - 1 - t];
+      }
+      """,
+    form: .thread, inputs: [counting], expected: [3, 2, 1, 0, 7, 6, 5, 4]),
+  RunCase(
+    name: "threadgroup arguments",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], threadgroup float *sums [[threadgroup(0)]],
+                    threadgroup uint4 *unused [[threadgroup(3)]], uint i [[thread_position_in_grid]],
+                    uint t [[thread_index_in_threadgroup]]) {
+        sums[t] = i;
+        for (uint step = 2; step > 0; step /= 2) {
+          threadgroup_barrier(mem_flags::mem_threadgroup);
+          if (t < step) sums[t] += sums[t + step];
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        out[i] = sums[0];
+      }
+      """,
+    form: .thread, threadgroup: [0: 64, 3: 64], expected: [6, 6, 6, 6, 22, 22, 22, 22]),
+  RunCase(
+    name: "a barrier behind a method of a template",
+    source: """
+      template <typename T>
+      struct Tile {
+        threadgroup T *rows;
+        void sync() { threadgroup_barrier(mem_flags::mem_threadgroup); }
+        T other(uint t, T x) { rows[t] = x; sync(); return rows[t ^ 1]; }
+      };
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]],
+                    uint t [[thread_index_in_threadgroup]]) {
+        threadgroup float rows[4];
+        Tile<float> tile{rows};
+        out[i] = tile.other(t, i);
+      }
+      """,
+    form: .thread, expected: [1, 0, 3, 2, 5, 4, 7, 6]),
+  RunCase(
+    name: "threadgroup memory without a barrier",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+        threadgroup float scratch;
+        scratch = i;
+        out[i] = scratch;
+      }
+      """,
+    form: .group, expected: counting),
+  RunCase(
+    name: "private arrays with dynamic indices",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        float ring[4] = {0, 0, 0, 0};
+        ring[(i + 1) & 3] = in[i];
+        ring[(i + 2) & 3] = 100;
+        out[i] = ring[(uint(in[i]) + 1) & 3] + ring[(i + 3) & 3];
+      }
+      """,
+    inputs: [counting], expected: counting),
+  RunCase(
+    name: "pointers to the address spaces",
+    source: """
+      float load(device const float *p) { return *p; }
+      float load(constant float *p) { return *p; }
+      float load(thread const float *p) { return *p; }
+      void store(device float &to, float x) { to = x; }
+      void increase(thread float &x) { x += 1; }
+      kernel void k(device float *out [[buffer(0)]], device const float *a [[buffer(1)]],
+                    constant float *b [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+        float local = 1;
+        thread float *p = &local;
+        increase(*p);
+        device const float *const q = a + i;
+        store(out[i], load(q) + load(b) + load(p));
+      }
+      """,
+    inputs: [counting, [10]], expected: counting.map { $0 + 12 }),
+  RunCase(
+    name: "recursion in a helper",
+    source: """
+      uint fibonacci(uint n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = fibonacci(i); }
+      """,
+    expected: [0, 1, 1, 2, 3, 5, 8, 13]),
+  RunCase(
+    name: "early return",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], constant float &n [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        if (i >= n) return;
+        out[i] = 1;
+      }
+      """,
+    inputs: [[5]], expected: [1, 1, 1, 1, 1, 0, 0, 0]),
+  RunCase(
+    name: "macros of the caller, versions and conditions",
+    source: """
+      #if __METAL_VERSION__ >= 320 && defined(__METAL_MACOS__) && !defined(__linux__)
+      #define VALUE SCALE * 2
+      #endif
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = i * VALUE; }
+      """,
+    options: MSLOptions(macros: ["SCALE": "3"]), expected: counting.map { $0 * 6 }),
+  RunCase(
+    name: "infinity under fast maths",
+    source: """
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        float best = -INFINITY;
+        for (uint j = 0; j <= i; ++j) best = max(best, in[j] > 4 ? -INFINITY : in[j]);
+        out[i] = isinf(best) ? -1 : best;
+      }
+      """,
+    inputs: [[9, 8, 1, 2, 9, 3, 4, 9]], expected: [-1, -1, 1, 2, 2, 3, 4, 4]),
+  RunCase(
+    name: "pragmas and attributes",
+    source: """
+      #pragma METAL fp math_mode(safe)
+      [[max_total_threads_per_threadgroup(64)]] kernel void k(
+          device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+        float sum = 0;
+        #pragma unroll
+        for (uint j = 0; j < 4; ++j) sum += j * i;
+        [[maybe_unused]] float unused = 1;
+        out[i] = sum;
+      }
+      """,
+    expected: counting.map { $0 * 6 }),
+  RunCase(
+    name: "comments, splices and odd literals",
+    source: """
+      // a comment with 'quotes" and kernel \\
+         that goes on
+      kernel /* device */ void k(device float *out [[ buffer ( 0 ) ]], uint i [[thread_position_in_grid]]) {
+        out[i] = .5 + 1. + 1e-1 * 10 + 0x1p1 + 1'000 + 0x10u + 5l - '\\'' / 39 + vec<float, 2>(i).x;
+      }
+      """,
+    expected: counting.map { $0 + 0.5 + 1 + 1 + 2 + 1000 + 16 + 5 - 1 }),
+]
+
+@Test(arguments: cases)
+func kernelGives(_ run: RunCase) throws {
+  let program = try KernelBench.compile(
+    "#include <metal_stdlib>\nusing namespace metal;\n" + run.source, run.options)
+  let kernel = try #require(program.translation.kernels.first)
+  #expect(kernel.form == run.form)
+  let pipeline = try program.pipeline(kernel.description.name)
+  let output = KernelMemory([Float](repeating: 0, count: run.expected.count))
+  let inputs = run.inputs.map { KernelMemory($0) }
+  let result = pipeline.run([output] + inputs, grid: run.grid, group: run.group, threadgroup: run.threadgroup)
   #expect(result.fault == 0)
-  #expect(y.values(of: Float.self) == (0..<1000).map { Float($0) * 2 + 1 })
-  #expect(pipeline.description.arguments.map(\.dataType) == [.float, .float, .float])
+  #expect(output.values(of: Float.self) == run.expected)
 }
