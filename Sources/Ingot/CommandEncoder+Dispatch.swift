@@ -11,7 +11,8 @@ extension CommandEncoder {
   /// followed by its bytes; for threadgroup memory the count is its length, and no bytes follow. `group` nil lets Ingot
   /// choose. Everything is checked before anything is encoded; after an error the encoder is as it was.
   public func dispatch(
-    _ kernel: Kernel, buffers: DispatchBuffers, values: UnsafeRawBufferPointer, grid: Grid, group: Size? = nil
+    _ kernel: Kernel, buffers: DispatchBuffers, values: UnsafeRawBufferPointer, grid: Grid,
+    group: Extent? = nil
   ) throws(IngotError) {
     try enter()
     do throws(IngotError) {

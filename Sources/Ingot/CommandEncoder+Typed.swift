@@ -6,28 +6,30 @@ extension CommandEncoder {
   /// Arguments stand in the order of `kernel.arguments`. Throws `.argument` if they do not fit the kernel or the kernel
   /// needs a threadgroup, `.state` after a commit.
   public func dispatch<each A: ArgumentConvertible>(
-    _ kernel: Kernel, _ arguments: repeat each A, grid: some SizeConvertible
+    _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible
   ) throws(IngotError) {
-    try dispatch(kernel, list(repeat each arguments), grid: .threads(grid.asSize()), group: nil)
+    try dispatch(kernel, list(repeat each arguments), grid: .threads(grid.asExtent()), group: nil)
   }
 
   /// Encodes a dispatch over so many threads in threadgroups of a given size; those at the edges are smaller.
   public func dispatch<each A: ArgumentConvertible>(
-    _ kernel: Kernel, _ arguments: repeat each A, grid: some SizeConvertible, group: some SizeConvertible
+    _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible, group: some ExtentConvertible
   ) throws(IngotError) {
-    try dispatch(kernel, list(repeat each arguments), grid: .threads(grid.asSize()), group: group.asSize())
+    try dispatch(
+      kernel, list(repeat each arguments), grid: .threads(grid.asExtent()), group: group.asExtent())
   }
 
   /// Encodes a dispatch of so many threadgroups of a given size, all of them full (`dispatchThreadgroups`).
   public func dispatch<each A: ArgumentConvertible>(
-    _ kernel: Kernel, _ arguments: repeat each A, groups: some SizeConvertible, group: some SizeConvertible
+    _ kernel: Kernel, _ arguments: repeat each A, groups: some ExtentConvertible,
+    group: some ExtentConvertible
   ) throws(IngotError) {
     try dispatch(
-      kernel, list(repeat each arguments), grid: .threadgroups(groups.asSize()), group: group.asSize())
+      kernel, list(repeat each arguments), grid: .threadgroups(groups.asExtent()), group: group.asExtent())
   }
 
   /// Encodes a dispatch with a list of arguments that is made at run time; nil leaves out an unused one.
-  public func dispatch(_ kernel: Kernel, _ arguments: [Argument?], grid: Grid, group: Size?)
+  public func dispatch(_ kernel: Kernel, _ arguments: [Argument?], grid: Grid, group: Extent?)
     throws(IngotError)
   {
     var buffers: [Unmanaged<Buffer>?] = []

@@ -23,7 +23,7 @@ public final class Device: @unchecked Sendable {
   public let recommendedWorkingSet: UInt64
   /// Bytes of threadgroup memory that a dispatch may use.
   public let maxThreadgroupMemory: Int
-  public let maxThreadsPerThreadgroup: Size
+  public let maxThreadsPerThreadgroup: Extent
 
   let id: UInt64
   let queue: SubmissionQueue
@@ -42,7 +42,7 @@ public final class Device: @unchecked Sendable {
     maxBufferLength = metal.maxBufferLength
     recommendedWorkingSet = metal.recommendedMaxWorkingSetSize
     maxThreadgroupMemory = metal.maxThreadgroupMemoryLength
-    maxThreadsPerThreadgroup = Size(metal.maxThreadsPerThreadgroup)
+    maxThreadsPerThreadgroup = Extent(metal.maxThreadsPerThreadgroup)
     id = Self.identifiers.next()
     queue = try SubmissionQueue(of: metal)
     // A system that refuses residency sets leaves a device that works without.
@@ -93,10 +93,10 @@ public final class Device: @unchecked Sendable {
   }
 }
 
-extension Size {
+extension Extent {
   init(_ size: MTLSize) { self.init(size.width, size.height, size.depth) }
 }
 
 extension MTLSize {
-  init(_ size: Size) { self.init(width: size.x, height: size.y, depth: size.z) }
+  init(_ size: Extent) { self.init(width: size.x, height: size.y, depth: size.z) }
 }

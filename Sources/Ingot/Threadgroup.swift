@@ -11,7 +11,7 @@ enum Threadgroup {
 
   /// A threadgroup that suits the kernel and the shape of the grid: whole SIMD-groups along x where the grid is wide
   /// enough, no larger than the grid, squarish in two and three dimensions.
-  static func choose(for grid: Size, width: Int, maxThreads: Int) -> Size {
+  static func choose(for grid: Extent, width: Int, maxThreads: Int) -> Extent {
     let limit = min(preferredThreads, maxThreads)
     // Whole SIMD-groups, if one fits at all.
     let budget = limit >= width ? limit - limit % width : limit
@@ -20,7 +20,7 @@ enum Threadgroup {
     let y = min(cover(grid.y), budget / x)
     let z = min(cover(grid.z), budget / (x * y))
     // What y and z have left over goes back to x.
-    return Size(min(cover(grid.x), budget / (y * z)), y, z)
+    return Extent(min(cover(grid.x), budget / (y * z)), y, z)
   }
 
   /// The least power of two that covers an extent, up to the preferred size.
@@ -33,7 +33,7 @@ enum Threadgroup {
 extension CommandEncoder {
   /// The threadgroup to dispatch with: what was asked for, checked, or a good one.
   @inline(__always)
-  func threadgroup(for kernel: Kernel, _ grid: Grid, _ group: Size?) throws(IngotError) -> Size {
+  func threadgroup(for kernel: Kernel, _ grid: Grid, _ group: Extent?) throws(IngotError) -> Extent {
     switch grid {
     case .threads(let threads):
       guard threads.isPositive(upTo: Threadgroup.maxExtent) else { throw badGrid(threads, "threads") }
@@ -50,7 +50,7 @@ extension CommandEncoder {
     }
   }
 
-  private func chosenGroup(for kernel: Kernel, _ threads: Size) throws(IngotError) -> Size {
+  private func chosenGroup(for kernel: Kernel, _ threads: Extent) throws(IngotError) -> Extent {
     guard !kernel.usesThreadgroupMemory else {
       throw .argument(
         "kernel '\(kernel.name)' uses threadgroup memory, whose size goes with the threadgroup: say which group it is"
@@ -61,7 +61,7 @@ extension CommandEncoder {
   }
 
   @inline(__always)
-  private func checkGroup(_ group: Size, _ kernel: Kernel) throws(IngotError) {
+  private func checkGroup(_ group: Extent, _ kernel: Kernel) throws(IngotError) {
     let limit = kernel.maxThreadsPerThreadgroup
     let most = device.maxThreadsPerThreadgroup
     guard group.isPositive(upTo: limit), group.x * group.y * group.z <= limit, group.x <= most.x,
@@ -71,29 +71,29 @@ extension CommandEncoder {
   }
 }
 
-extension Size {
+extension Extent {
   @inline(__always)
   fileprivate func isPositive(upTo limit: Int) -> Bool {
     x > 0 && y > 0 && z > 0 && x <= limit && y <= limit && z <= limit
   }
 
   /// Threads in so many threadgroups, nil if a position would not fit 32 bits. Both are known to be positive.
-  fileprivate func threads(in group: Size) -> Size? {
-    let total = Size(x * group.x, y * group.y, z * group.z)
+  fileprivate func threads(in group: Extent) -> Extent? {
+    let total = Extent(x * group.x, y * group.y, z * group.z)
     return total.isPositive(upTo: Threadgroup.maxExtent) ? total : nil
   }
 }
 
 extension CommandEncoder {
   @inline(never)
-  private func badGrid(_ size: Size, _ unit: String) -> IngotError {
+  private func badGrid(_ size: Extent, _ unit: String) -> IngotError {
     .argument(
       "a grid of \(size) \(unit): each extent must be at least 1, and at most \(Threadgroup.maxExtent) threads"
     )
   }
 
   @inline(never)
-  private func badGroup(_ group: Size, _ kernel: Kernel) -> IngotError {
+  private func badGroup(_ group: Extent, _ kernel: Kernel) -> IngotError {
     .argument(
       "a threadgroup of \(group) threads: each extent must be at least 1, the product at most"
         + " \(kernel.maxThreadsPerThreadgroup) for kernel '\(kernel.name)', and no extent above"

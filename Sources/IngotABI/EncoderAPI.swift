@@ -38,12 +38,12 @@ public func ingot_encoder_dispatch(
 }
 
 @inline(__always)
-private func size(_ x: UInt64, _ y: UInt64, _ z: UInt64) throws(IngotError) -> Size {
-  try Size(integer(x, "x of an extent"), integer(y, "y of an extent"), integer(z, "z of an extent"))
+private func size(_ x: UInt64, _ y: UInt64, _ z: UInt64) throws(IngotError) -> Extent {
+  try Extent(integer(x, "x of an extent"), integer(y, "y of an extent"), integer(z, "z of an extent"))
 }
 
 @inline(__always)
-private func grid(_ kind: UInt32, _ size: Size) throws(IngotError) -> Grid {
+private func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
   switch Int(kind) {
   case INGOT_GRID_THREADS: .threads(size)
   case INGOT_GRID_THREADGROUPS: .threadgroups(size)

@@ -170,7 +170,7 @@ func packedValues(position: UInt16, dtype: UInt16, _ bytes: [UInt8], nbytes: UIn
 /// The untyped form, over four threads.
 func dispatch(
   _ encoder: CommandEncoder, _ kernel: Kernel, _ buffers: [Buffer?], _ values: [UInt8],
-  grid: Grid = .threads(Size(4)), group: Size? = nil
+  grid: Grid = .threads(Extent(4)), group: Extent? = nil
 ) throws {
   let references = buffers.map { $0.map(Unmanaged.passUnretained) }
   try withExtendedLifetime(buffers) {

@@ -33,15 +33,15 @@ private struct Missing: Error, CustomStringConvertible {
   }
 }
 
-@Suite struct SizeTests {
+@Suite struct ExtentTests {
   @Test func numbersAndListsAreSizes() throws {
-    #expect(7.asSize() == Size(7, 1, 1))
-    #expect(try [7, 8].asSize() == Size(7, 8, 1))
-    #expect(try [7, 8, 9].asSize() == Size(7, 8, 9))
+    #expect(7.asExtent() == Extent(7, 1, 1))
+    #expect(try [7, 8].asExtent() == Extent(7, 8, 1))
+    #expect(try [7, 8, 9].asExtent() == Extent(7, 8, 9))
   }
 
   @Test(arguments: [[], [1, 2, 3, 4]]) func otherListsAreNot(list: [Int]) throws {
-    #expect(try failure { _ = try list.asSize() }.message.contains("1 to 3"))
+    #expect(try failure { _ = try list.asExtent() }.message.contains("1 to 3"))
   }
 }
 

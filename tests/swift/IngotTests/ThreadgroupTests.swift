@@ -4,13 +4,13 @@ import Testing
 
 @Suite struct ThreadgroupTests {
   @Test(arguments: [
-    (Size(1_000_000), 1024, Size(256)), (Size(1_000_000), 64, Size(64)), (Size(1), 1024, Size(1)),
-    (Size(5), 1024, Size(8)), (Size(640, 480), 1024, Size(32, 8)), (Size(640, 480), 1, Size(1)),
-    (Size(3, 1000), 1024, Size(4, 64)), (Size(1000, 2), 1024, Size(128, 2)),
-    (Size(64, 64, 64), 1024, Size(32, 8)),
-    (Size(2, 2, 100), 1024, Size(2, 2, 64)), (Size(100, 1, 3), 1024, Size(64, 1, 4)),
+    (Extent(1_000_000), 1024, Extent(256)), (Extent(1_000_000), 64, Extent(64)), (Extent(1), 1024, Extent(1)),
+    (Extent(5), 1024, Extent(8)), (Extent(640, 480), 1024, Extent(32, 8)), (Extent(640, 480), 1, Extent(1)),
+    (Extent(3, 1000), 1024, Extent(4, 64)), (Extent(1000, 2), 1024, Extent(128, 2)),
+    (Extent(64, 64, 64), 1024, Extent(32, 8)),
+    (Extent(2, 2, 100), 1024, Extent(2, 2, 64)), (Extent(100, 1, 3), 1024, Extent(64, 1, 4)),
   ])
-  func choice(grid: Size, maxThreads: Int, expected: Size) {
+  func choice(grid: Extent, maxThreads: Int, expected: Extent) {
     #expect(Threadgroup.choose(for: grid, width: 32, maxThreads: maxThreads) == expected)
   }
 
@@ -20,7 +20,7 @@ import Testing
       for y in extents {
         for z in extents {
           for maxThreads in [1, 16, 32, 100, 384, 1024] {
-            let group = Threadgroup.choose(for: Size(x, y, z), width: 32, maxThreads: maxThreads)
+            let group = Threadgroup.choose(for: Extent(x, y, z), width: 32, maxThreads: maxThreads)
             #expect(group.x >= 1 && group.y >= 1 && group.z >= 1)
             #expect(group.x * group.y * group.z <= maxThreads)
           }
