@@ -23,7 +23,7 @@ def test_python_examples_run_in_one_session() -> None:
     lines = run.stdout.splitlines()
     assert lines[0] == "[0. 2. 4. 6.]"
     assert re.fullmatch(r"True \d+\.\d+(e-\d+)?", lines[1])
-    assert lines[2] == "1 44"
+    assert lines[2] == "1 46"
     assert "oops" in "\n".join(lines[3:])
 
 
