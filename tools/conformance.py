@@ -11,7 +11,10 @@ RANGES = {"C": [(1, 26), (30, 41), (45, 48), (50, 95)], "D": [(1, 14)]}
 NUMBERS = {f"{letter}{n:02}" for letter, ranges in RANGES.items() for a, b in ranges for n in range(a, b + 1)}
 
 # Where a test may carry a number: its name, its title, its docstring. "C23" elsewhere may be the language.
-CARRIES = re.compile(r'@Test|@Suite|\bfunc |\bdef |\bclass |\bstruct |"""')
+CARRIES = {
+    ".swift": re.compile(r'@Test|@Suite|\bfunc |\bstruct |^\s*(///|")'),
+    ".py": re.compile(r'\bdef |\bclass |"""'),
+}
 NUMBER = re.compile(r"(?<![A-Za-z0-9])([CcDd]\d\d)(?![0-9A-Za-z])")
 
 Item = dict[str, "str | list[str]"]
@@ -25,7 +28,7 @@ def findings() -> list[str]:
     found += [f"{number}: no such number" for number in sorted(items.keys() - NUMBERS)]
     for number, item in items.items():
         found += [f"{number}: {problem}" for problem in _problems(item)]
-    return found + _unlisted(items)
+    return found + _mismatches(items)
 
 
 def _problems(item: Item) -> list[str]:
@@ -45,14 +48,21 @@ def _exists(name: str) -> bool:
     return bool(function) and file.is_file() and bool(re.search(pattern, file.read_text(encoding="utf-8")))
 
 
-def _unlisted(items: dict[str, Item]) -> list[str]:
-    """Numbers that a test carries though its file is not listed for them."""
-    found = []
-    for path in sorted([*ROOT.glob("tests/swift/**/*.swift"), *ROOT.glob("tests/python/**/*.py")]):
-        name = path.relative_to(ROOT).as_posix()
-        lines = (line for line in path.read_text(encoding="utf-8").splitlines() if CARRIES.search(line))
-        for number in sorted({n.upper() for line in lines for n in NUMBER.findall(line.replace("_", " "))}):
-            listed = items.get(number, {}).get("tests", [])
-            if not any(test.startswith(f"{name}::") for test in listed):
-                found.append(f"{number}: {name} carries it, but tests/conformance.toml does not list the test")
-    return found
+def _mismatches(items: dict[str, Item]) -> list[str]:
+    """Numbers that a file carries but is not listed for, and the other way round."""
+    carried = {(number, path) for path in _test_files() for number in _numbers(ROOT / path)}
+    listed = {(number, test.partition("::")[0]) for number, item in items.items() for test in item.get("tests", [])}
+    return [
+        *(f"{number}: {path} carries it and is not listed for it" for number, path in sorted(carried - listed)),
+        *(f"{number}: {path} is listed for it and does not carry it" for number, path in sorted(listed - carried)),
+    ]
+
+
+def _test_files() -> list[str]:
+    files = [*ROOT.glob("tests/swift/**/*.swift"), *ROOT.glob("tests/python/**/*.py")]
+    return [path.relative_to(ROOT).as_posix() for path in files]
+
+
+def _numbers(path: Path) -> set[str]:
+    lines = (line for line in path.read_text(encoding="utf-8").splitlines() if CARRIES[path.suffix].search(line))
+    return {number.upper() for line in lines for number in NUMBER.findall(line.replace("_", " "))}

@@ -102,12 +102,19 @@ def test_conformance_lint_finds_what_is_wrong(project: Path) -> None:
     edit(conformance, "D07 =", "D77 =")
     edit(conformance, "D08 = {", 'D08 = { tests = ["tests/python/test_a.py::test_gone"],')
     edit(conformance, 'C16 = { demands = "x", later = "y" }', 'C16 = { demands = "x" }')
-    edit(tests, "test_name", "test_c17_other")
+    edit(
+        conformance,
+        'D09 = { demands = "x", later = "y"',
+        'D09 = { demands = "x", tests = ["tests/python/test_a.py::test_c17"]',
+    )
+    edit(tests, "test_name", "test_c17")
     assert findings(project) == [
         "D07: missing in tests/conformance.toml",
         "D77: no such number",
         "C16: needs one of tests, later and never",
         "D08: needs one of tests, later and never",
         "C15: no test tests/python/test_a.py::test_name",
-        "C17: tests/python/test_a.py carries it, but tests/conformance.toml does not list the test",
+        "C17: tests/python/test_a.py carries it and is not listed for it",
+        "D08: tests/python/test_a.py is listed for it and does not carry it",
+        "D09: tests/python/test_a.py is listed for it and does not carry it",
     ]
