@@ -29,8 +29,8 @@ public func ingot_encoder_dispatch(
   boundary { () throws(IngotError) in
     let buffers = try DispatchLimits.buffers(buffers, buffer_count)
     let values = try DispatchLimits.values(values, values_nbytes)
-    let grid = try grid(grid_kind, size(grid_x, grid_y, grid_z))
-    let group = group_x == 0 ? nil : try size(group_x, group_y, group_z)
+    let grid = try grid(grid_kind, extent(grid_x, grid_y, grid_z, "grid"))
+    let group = group_x == 0 ? nil : try extent(group_x, group_y, group_z, "group")
     try withDispatchObjects(encoder, kernel, buffers) { (encoder, kernel, buffers) throws(IngotError) in
       try encoder.dispatch(kernel, buffers: buffers, values: values, grid: grid, group: group)
     }
@@ -38,8 +38,9 @@ public func ingot_encoder_dispatch(
 }
 
 @inline(__always)
-private func size(_ x: UInt64, _ y: UInt64, _ z: UInt64) throws(IngotError) -> Extent {
-  try Extent(integer(x, "x of an extent"), integer(y, "y of an extent"), integer(z, "z of an extent"))
+private func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent
+{
+  try Extent(integer(x, name), integer(y, name), integer(z, name))
 }
 
 @inline(__always)

@@ -5,6 +5,8 @@ modules call what is here, or a function of ingot.h that is bound here by name.
 """
 
 import math
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -43,6 +45,9 @@ encoder_dispatch: Final = lib.ingot_encoder_dispatch
 buffer_get_contents: Final = lib.ingot_buffer_get_contents
 encoder_release: Final = lib.ingot_encoder_release
 
+lock = threading.Lock()
+"""For what is shared by all threads of the process and changes; held for a look-up, never for a call into C."""
+
 # Python sees a signal only between two calls into C.
 _SLICE: Final = 100_000_000
 
@@ -56,6 +61,15 @@ _EXCEPTIONS: Final[Mapping[int, type[errors.IngotError]]] = {
     lib.INGOT_ERROR_IN_FLIGHT: errors.InFlightError,
     lib.INGOT_ERROR_TIMEOUT: errors.WaitTimeoutError,
 }
+
+
+def _renew_lock() -> None:
+    """In a forked child, where the thread that held the lock does not exist."""
+    global lock  # noqa: PLW0603
+    lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def failure(status: int) -> errors.IngotError:
@@ -232,11 +246,11 @@ def create_encoder(device: Handle, label: str | None, ordering: int) -> Handle:
     return encoder[0]
 
 
-def commit(encoder: Handle) -> Handle:
-    """Commits; returns the submission."""
+def commit(encoder: Handle) -> tuple[int, Handle]:
+    """Commits; returns the status, and the submission if that is INGOT_OK."""
     submission = ffi.new("ingot_submission *")
-    check(lib.ingot_encoder_commit(encoder, submission))
-    return ffi.gc(submission[0], lib.ingot_submission_release)
+    status = lib.ingot_encoder_commit(encoder, submission)
+    return status, None if status else ffi.gc(submission[0], lib.ingot_submission_release)
 
 
 def submission_info(submission: Handle) -> Struct:
@@ -256,7 +270,7 @@ def wait(submission: Handle, timeout: float | None) -> int:
     deadline = time.monotonic() + timeout
     remaining = timeout
     while True:
-        status = lib.ingot_submission_wait(submission, min(int(remaining * 1e9), _SLICE))
+        status = lib.ingot_submission_wait(submission, int(min(remaining * 1e9, _SLICE)))
         remaining = max(deadline - time.monotonic(), 0)
         if status != lib.INGOT_ERROR_TIMEOUT or remaining == 0:
             return int(status)

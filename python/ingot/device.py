@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, SupportsIndex, TypeAlias, cast
 
@@ -72,8 +70,8 @@ class Device:
 
     def __new__(cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None) -> Self:
         """Opens the device, or gives the object that it has in this process."""
-        with _lock:
-            opened = cls._open(_index(index), isolated=False, require_gpu=bool(require_gpu), residency=True)
+        opened = cls._open(_index(index), isolated=False, require_gpu=bool(require_gpu), residency=True)
+        with _native.lock:
             device = _opened.setdefault((cls, opened.registry_id), opened)
         if index is None:
             _announce(device)
@@ -236,7 +234,6 @@ class Device:
 
 
 _opened: Final[weakref.WeakValueDictionary[tuple[type[Device], int], Device]] = weakref.WeakValueDictionary()
-_lock = threading.RLock()
 _announced = False
 
 
@@ -294,12 +291,3 @@ def _shape(shape: Shape) -> tuple[int, ...]:
         message = f"shape {numbers}: up to {_MAX_DIMENSIONS} dimensions, each of 1 or more elements"
         raise ArgumentError(message)
     return numbers
-
-
-def _renew_lock() -> None:
-    """In a forked child: another thread may have held the lock."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)

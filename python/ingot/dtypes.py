@@ -87,7 +87,7 @@ def pack(value: object, code: int) -> bytes:
     try:
         if code == BFLOAT16 and isinstance(value, int | float):
             return struct.pack("=H", _round_to_bfloat16(value))
-        if code != lib.INGOT_BOOL or value in (0, 1):
+        if code != lib.INGOT_BOOL or (isinstance(value, int) and value in {0, 1}):
             return struct.pack("=" + FORMATS[code], value)
     except (struct.error, OverflowError, TypeError, ValueError, KeyError):
         pass

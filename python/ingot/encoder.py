@@ -31,7 +31,11 @@ Ordering: TypeAlias = Literal["automatic", "serial"]
 Extent: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | list[SupportsIndex]
 """Up to three numbers: along x, y and z. A number alone is along x."""
 
-Value: TypeAlias = "Buffer | Threadgroup | float | np.generic | npt.NDArray[Any] | bytes | tuple[float, ...] | None"
+Number: TypeAlias = "float | np.generic"
+Value: TypeAlias = (
+    "Buffer | Threadgroup | Number | npt.NDArray[Any] | bytes | bytearray | memoryview"
+    " | tuple[Number, ...] | list[Number] | None"
+)
 """What can be given for an argument of a kernel."""
 
 _ORDERINGS: Final = {"automatic": lib.INGOT_ORDERING_AUTOMATIC, "serial": lib.INGOT_ORDERING_SERIAL}
@@ -57,12 +61,12 @@ class CommandEncoder:
     __slots__ = ("_device", "_handle", "_is_open", "_label", "_submission")
 
     def __init__(self, device: Device, label: str | None, ordering: Ordering) -> None:
-        self._is_open = False  # so that __del__ finds it if the next lines raise
+        self._is_open = False  # __del__ looks at these two, even if the next lines raise
+        self._submission: Submission | None = None
         if ordering not in _ORDERINGS:
             raise ArgumentError(f"ordering is {ordering!r}; it can be {', '.join(map(repr, _ORDERINGS))}")
         self._device = device
         self._label = label
-        self._submission: Submission | None = None
         self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
         self._is_open = True
 
@@ -145,7 +149,10 @@ class CommandEncoder:
 
     def commit(self) -> Submission:
         """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
-        self._submission = Submission(_native.commit(self._handle), self._device, self._label)
+        status, handle = _native.commit(self._handle)
+        if status:
+            raise self._failure(status)
+        self._submission = Submission(handle, self._device, self._label)
         self._is_open = False
         return self._submission
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
@@ -59,7 +60,8 @@ class Library:
         )
         self._device = device
         self._kernel_names = _native.kernel_names(self._handle)
-        self._kernels: dict[str, Kernel] = {}
+        # Kernels hold their library, so it must not hold them.
+        self._kernels: weakref.WeakValueDictionary[str, Kernel] = weakref.WeakValueDictionary()
 
     @property
     def device(self) -> Device:
@@ -79,10 +81,11 @@ class Library:
             PipelineError: Metal cannot make a pipeline of it (`makeComputePipelineState`).
         """
         kernel = self._kernels.get(name)
-        if kernel is None:
-            # Two threads may both get here; the one that stores first wins.
-            kernel = self._kernels.setdefault(name, Kernel(self, name))
-        return kernel
+        if kernel is not None:
+            return kernel
+        made = Kernel(self, name)
+        with _native.lock:  # another thread may have been here meanwhile
+            return self._kernels.setdefault(name, made)
 
     def __repr__(self) -> str:
         return f"<ingot.Library of {', '.join(self._kernel_names) or 'no kernels'}>"
@@ -122,6 +125,7 @@ class Kernel:
     """
 
     __slots__ = (
+        "__weakref__",
         "_arguments",
         "_bind",
         "_binder",

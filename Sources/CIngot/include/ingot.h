@@ -90,7 +90,7 @@ ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
 /* ---- Device ---------------------------------------------------------------------------------------------- */
 
-typedef struct ingot_device *ingot_device;
+typedef struct ingot_device_handle *ingot_device;
 
 enum {
   INGOT_DEVICE_ISOLATED = 1,    /* an own queue, caches and counters instead of the process's shared ones */
@@ -133,7 +133,7 @@ ingot_status ingot_device_release(ingot_device _Nullable device);
 
 /* ---- Buffer ---------------------------------------------------------------------------------------------- */
 
-typedef struct ingot_buffer *ingot_buffer;
+typedef struct ingot_buffer_handle *ingot_buffer;
 
 enum {
   INGOT_BOOL = 1,
@@ -188,8 +188,8 @@ ingot_status ingot_buffer_release(ingot_buffer _Nullable buffer);
 
 /* ---- Library and kernel ---------------------------------------------------------------------------------- */
 
-typedef struct ingot_library *ingot_library;
-typedef struct ingot_kernel *ingot_kernel;
+typedef struct ingot_library_handle *ingot_library;
+typedef struct ingot_kernel_handle *ingot_kernel;
 
 enum {
   INGOT_MATH_DEFAULT = 0, /* Metal's default: fast */
@@ -255,8 +255,8 @@ ingot_status ingot_kernel_release(ingot_kernel _Nullable kernel);
 
 /* ---- Encoder and submission ------------------------------------------------------------------------------ */
 
-typedef struct ingot_encoder *ingot_encoder;
-typedef struct ingot_submission *ingot_submission;
+typedef struct ingot_encoder_handle *ingot_encoder;
+typedef struct ingot_submission_handle *ingot_submission;
 
 enum {
   INGOT_ORDERING_AUTOMATIC = 0, /* as if one after another; independent dispatches may overlap */

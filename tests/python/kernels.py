@@ -1,0 +1,78 @@
+"""MSL that several tests use, and work of a chosen length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ingot
+
+SAXPY = """
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void saxpy(device const float *x [[buffer(0)]], device float *y [[buffer(1)]],
+                  constant float &a [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+  y[i] += a * x[i];
+}
+"""
+
+# One kernel for each dtype that adds an inline value to each element.
+ADD = """
+#include <metal_stdlib>
+using namespace metal;
+
+template <typename T>
+kernel void add(device T *out [[buffer(0)]], constant T &value [[buffer(1)]],
+                uint i [[thread_position_in_grid]]) {
+  out[i] = T(out[i] + value);
+}
+
+template [[host_name("add_int8")]] kernel void add<char>(device char *, constant char &, uint);
+template [[host_name("add_uint8")]] kernel void add<uchar>(device uchar *, constant uchar &, uint);
+template [[host_name("add_int16")]] kernel void add<short>(device short *, constant short &, uint);
+template [[host_name("add_uint16")]] kernel void add<ushort>(device ushort *, constant ushort &, uint);
+template [[host_name("add_int32")]] kernel void add<int>(device int *, constant int &, uint);
+template [[host_name("add_uint32")]] kernel void add<uint>(device uint *, constant uint &, uint);
+template [[host_name("add_int64")]] kernel void add<long>(device long *, constant long &, uint);
+template [[host_name("add_uint64")]] kernel void add<ulong>(device ulong *, constant ulong &, uint);
+template [[host_name("add_float16")]] kernel void add<half>(device half *, constant half &, uint);
+template [[host_name("add_bfloat16")]] kernel void add<bfloat>(device bfloat *, constant bfloat &, uint);
+template [[host_name("add_float32")]] kernel void add<float>(device float *, constant float &, uint);
+
+kernel void flip(device bool *out [[buffer(0)]], constant bool &value [[buffer(1)]],
+                 uint i [[thread_position_in_grid]]) {
+  out[i] = out[i] != value;
+}
+"""
+
+# Runs for as long as it is told, on one thread; the result depends on every step.
+SPIN = """
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void spin(device uint *out [[buffer(0)]], constant uint &steps [[buffer(1)]]) {
+  uint value = out[0];
+  for (uint step = 0; step < steps; ++step) value = value * 1664525u + 1013904223u;
+  out[0] = value;
+}
+"""
+
+
+class Spinner:
+    """Submissions that take about as long as they are asked to, on any device."""
+
+    def __init__(self, device: ingot.Device) -> None:
+        self.device = device
+        self.kernel = device.compile(SPIN).kernel("spin")
+        self.out = device.zeros(1, "uint32", label="spun")
+        steps = 1 << 20
+        self.seconds_per_step = self.commit_steps(steps, wait=True).gpu_time / steps
+
+    def commit(self, seconds: float, label: str | None = "spin") -> ingot.Submission:
+        return self.commit_steps(min(int(seconds / self.seconds_per_step), (1 << 32) - 1), label=label)
+
+    def commit_steps(self, steps: int, *, label: str | None = None, wait: bool = False) -> ingot.Submission:
+        with self.device.encoder(label) as encoder:
+            encoder.dispatch(self.kernel, self.out, steps, grid=1)
+            return encoder.commit_and_wait() if wait else encoder.commit()

@@ -1,0 +1,119 @@
+"""Devices: which there are, what they say about themselves, and which are refused."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ingot
+
+
+def test_c15_name_is_not_empty() -> None:
+    for device in ingot.devices():
+        assert device.name
+        assert device.name in repr(device)
+
+
+def test_a_device_is_one_object() -> None:
+    devices = ingot.devices()
+    assert ingot.Device() in devices
+    assert ingot.Device(0) is devices[0]
+    assert ingot.Device(devices[0].name).name == devices[0].name
+    assert ingot.Device(np.int64(0)) is devices[0]
+
+
+def test_isolated_devices_are_apart() -> None:
+    one, other = ingot.Device.new(), ingot.Device.new(0)
+    assert one is not other
+    assert one.registry_id == other.registry_id == ingot.Device(0).registry_id
+    with one.encoder() as encoder:
+        encoder.commit_and_wait()
+    assert one.statistics().submissions == 1
+    assert other.statistics().submissions == 0
+
+
+def test_limits_are_plausible() -> None:
+    device = ingot.Device(0)
+    assert device.unified_memory
+    assert device.max_buffer_length >= 1 << 28
+    assert device.recommended_working_set > 0
+    assert device.max_threadgroup_memory >= 16384
+    assert min(device.max_threads_per_group) >= 64
+    assert isinstance(device.is_software, bool)
+
+
+def test_statistics_count_memory_and_submissions(device: ingot.Device) -> None:
+    before = device.statistics()
+    buffer = device.zeros(1 << 18, np.float32)
+    assert device.current_allocated >= before.current_allocated + buffer.nbytes
+    with device.encoder() as encoder:
+        encoder.commit_and_wait()
+    after = device.statistics()
+    assert after.submissions == before.submissions + 1
+    assert after.unfinished == 0
+    if device.has_residency_sets:
+        assert after.resident_count == 1
+        assert after.residency_commits == 1
+
+
+def test_residency_can_be_left_out() -> None:
+    device = ingot.Device.new(0, residency=False)
+    assert not device.has_residency_sets
+    buffer = device.zeros(4)
+    assert device.statistics().resident_count == 0
+    assert buffer.numpy().sum() == 0
+
+
+def test_families() -> None:
+    device = ingot.Device(0)
+    assert device.supports("common1") in (True, False)
+    if device.supports("apple7"):
+        assert device.supports("apple1")
+    assert not device.supports("apple99")
+    for family in ("apple", "gpu7", "", "apple7x"):
+        with pytest.raises(ingot.ArgumentError, match="apple7"):
+            device.supports(family)
+
+
+@pytest.mark.parametrize("index", [99, -1, -2, 1 << 62, 1 << 80, "no such device"])
+def test_device_that_does_not_exist(index: int | str) -> None:
+    with pytest.raises(ingot.DeviceNotFoundError, match="no device"):
+        ingot.Device(index)
+    with pytest.raises(ingot.DeviceNotFoundError, match="no device"):
+        ingot.Device.new(index)
+
+
+def test_device_cannot_be_pickled() -> None:
+    with pytest.raises(TypeError, match="GPU of this process"):
+        pickle.dumps(ingot.Device(0))
+
+
+def run(program: str, environment: dict[str, str], **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment | variables)
+
+
+@pytest.mark.software(reason="there is a GPU to be required")
+def test_require_gpu_refuses_the_software_device(environment: dict[str, str]) -> None:
+    with pytest.raises(ingot.DeviceNotFoundError, match="GPU is required"):
+        ingot.Device(require_gpu=True)
+    with pytest.raises(ingot.DeviceNotFoundError, match="GPU is required"):
+        ingot.Device.new(0, require_gpu=True)
+    ingot.Device(0)  # still usable
+    refused = run("import ingot; ingot.Device(0)", environment, INGOT_REQUIRE_GPU="1")
+    assert "GPU is required" in refused.stderr
+
+
+@pytest.mark.software(reason="a GPU needs no announcement")
+def test_software_is_announced_once_unless_asked_for(environment: dict[str, str]) -> None:
+    del environment["INGOT_SOFT_SEED"]  # a seed is announced too
+    silent = run("import ingot; ingot.Device(0); ingot.Device(ingot.Device(0).name); ingot.devices()", environment)
+    assert (silent.returncode, silent.stderr) == (0, "")
+    said = run("import ingot; ingot.Device(); ingot.Device(); ingot.Device.new()", environment)
+    assert said.returncode == 0
+    assert said.stderr.count("\n") == 1
+    assert ingot.Device(0).name in said.stderr

@@ -1,0 +1,189 @@
+"""Ctrl-C, fork, and the end of the interpreter, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from kernels import SPIN
+
+PREPARE = f"""
+import os, signal, sys, threading, time
+import ingot
+device = ingot.Device(0)
+kernel = device.compile({SPIN!r}).kernel("spin")
+out = device.zeros(1, "uint32")
+
+def commit(steps):
+    with device.encoder("work") as encoder:
+        encoder.dispatch(kernel, out, steps, grid=1)
+        return encoder.commit()
+
+first = commit(1 << 20)
+first.wait()
+second = int((1 << 20) / first.gpu_time)  # so many steps take a second
+"""
+
+
+def start(program: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PREPARE + program]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 60) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("wait", ["submission.wait()", "submission.wait(30)", "submission.wait(float('inf'))"])
+def test_ctrl_c_interrupts_a_wait_within_100_ms(wait: str, environment: dict[str, str]) -> None:
+    program = f"""
+submission = commit(min(second * 2, 0xFFFFFFFF))
+print("waiting", flush=True)
+try:
+    {wait}
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+os._exit(0)
+"""
+    process = start(program, environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    time.sleep(0.25)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    status, out, err = finish(process)
+    assert status == 0, err
+    late = float(out) - sent
+    # The slice is 100 ms; the rest is for a loaded machine to come round to it.
+    assert late < 0.2, f"{late:.3f} s late"
+
+
+def test_other_threads_run_during_a_wait(environment: dict[str, str]) -> None:
+    program = """
+submission = commit(second // 2)
+counted = 0
+def count():
+    global counted
+    while not submission.done():
+        counted += 1
+        time.sleep(0.001)
+thread = threading.Thread(target=count)
+thread.start()
+submission.wait()
+thread.join()
+print(counted)
+"""
+    status, out, err = finish(start(program, environment))
+    assert status == 0, err
+    assert int(out) > 50
+
+
+FORK_CASES = {
+    "device": "ingot.Device(0)",
+    "new device": "ingot.Device.new()",
+    "devices": "ingot.devices()",
+    "buffer": "device.zeros(4)",
+    "numpy": "out.numpy()",
+    "compile": "device.compile('kernel void f() {}')",
+    "kernel": "kernel.library.kernel('other')",
+    "encoder": "device.encoder()",
+    "wait": "first.wait()",
+    "statistics": "device.statistics()",
+}
+
+
+def test_every_use_in_a_forked_child_is_a_clear_error(environment: dict[str, str]) -> None:
+    program = f"""
+kept = out.numpy()
+value = int(kept[0])
+encoder = device.encoder("before")
+busy = commit(second // 4)
+child = os.fork()
+if child == 0:
+    wrong = []
+    for name, use in {FORK_CASES!r}.items():
+        try:
+            eval(use)
+            wrong.append(f"{{name}}: no error")
+        except ingot.StateError as error:
+            if "fork" not in str(error):
+                wrong.append(f"{{name}}: {{error}}")
+        except BaseException as error:
+            wrong.append(f"{{name}}: {{error!r}}")
+    with __import__("warnings").catch_warnings():
+        __import__("warnings").simplefilter("ignore")
+        del encoder, out, kernel, device, first, busy  # releasing is harmless
+    print(wrong, kept.shape, flush=True)
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+busy.wait()
+encoder.discard()
+print("child ended with", os.waitstatus_to_exitcode(status))
+"""
+    status, out, err = finish(start(program, environment))
+    assert status == 0, err
+    assert out == "[] (1,)\nchild ended with 0\n", err
+
+
+def test_multiprocessing_with_spawn_and_fork_before_use(environment: dict[str, str]) -> None:
+    program = """
+import os, sys, ingot
+child = os.fork()
+if child == 0:
+    assert ingot.Device(0).full(4, 2).numpy().sum() == 8
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ingot.Device(0).full(4, 3).numpy().sum())
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False, env=environment
+    )
+    assert run.stdout == "0 12.0\n", run.stderr
+
+
+EXITS = {
+    "daemon threads that wait": """
+def work():
+    while True:
+        commit(second // 50).wait()
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.02 + int(sys.argv[-1] if len(sys.argv) > 1 else 0) / 1000)
+""",
+    "daemon threads that make and drop buffers": """
+def work():
+    while True:
+        device.zeros(1000).numpy()[0] = 1
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.02)
+""",
+    "work in flight that nobody waits for": """
+submissions = [commit(second // 20) for _ in range(5)]
+""",
+    "an exception while work is in flight": """
+submissions = [commit(second // 20) for _ in range(5)]
+sys.excepthook = lambda *_: None
+raise RuntimeError
+""",
+    "threads that are not daemons": """
+def work():
+    for _ in range(20):
+        commit(second // 200).wait()
+for _ in range(3):
+    threading.Thread(target=work).start()
+""",
+}
+
+
+@pytest.mark.parametrize("case", EXITS)
+def test_exit_neither_crashes_nor_hangs(case: str, environment: dict[str, str]) -> None:
+    runs = int(os.environ.get("INGOT_EXIT_RUNS", "8"))
+    for _ in range(runs):
+        status, _, err = finish(start(EXITS[case], environment))
+        assert status == ("exception" in case), err
+        assert "Fatal" not in err

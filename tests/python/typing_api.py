@@ -1,0 +1,82 @@
+"""The public API as a type checker sees it: checked by mypy, never run."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import ingot
+
+
+def devices() -> None:
+    assert_type(ingot.devices(), list[ingot.Device])
+    device = ingot.Device()
+    ingot.Device(0, require_gpu=True)
+    ingot.Device("name")
+    assert_type(ingot.Device.new(np.int64(0), residency=False), ingot.Device)
+    assert_type(device.name, str)
+    assert_type(device.supports("metal3"), bool)
+    assert_type(device.max_threads_per_group, tuple[int, int, int])
+    assert_type(device.statistics().submissions, int)
+    ingot.Device(0, True)  # type: ignore[call-arg] # noqa: FBT003
+    device.name = "other"  # type: ignore[misc]
+
+
+def buffers(device: ingot.Device, values: npt.NDArray[np.float32]) -> None:
+    assert_type(device.array(values), ingot.Buffer)
+    device.array([[1, 2], [3, 4]], np.uint8, label="small")
+    device.zeros(4)
+    device.zeros((4, np.int64(5)), "bfloat16")
+    device.full([2, 3], 1.5, np.float16)
+    with device.empty(10, np.int32) as buffer:
+        assert_type(buffer, ingot.Buffer)
+        assert_type(buffer.numpy(), npt.NDArray[Any])
+        assert_type(buffer.shape, tuple[int, ...])
+        assert_type(buffer.dtype, np.dtype[Any])
+        assert_type(len(buffer), int)
+        assert_type(buffer.label, str | None)
+    device.zeros("4")  # type: ignore[arg-type]
+    device.zeros(4, np.float32, "label")  # type: ignore[call-arg]
+    buffer.shape = (2,)  # type: ignore[misc]
+
+
+def kernels(device: ingot.Device) -> ingot.Kernel:
+    library = device.compile("", math_mode="safe", language_version=(3, 2), macros={"N": 4})
+    assert_type(library, ingot.Library)
+    assert_type(library.kernel_names, tuple[str, ...])
+    kernel = library.kernel("saxpy")
+    assert_type(kernel, ingot.Kernel)
+    assert_type(kernel.arguments[0], ingot.KernelArgument)
+    assert_type(kernel.arguments[0].dtype, np.dtype[Any] | None)
+    device.compile("", math_mode="slow")  # type: ignore[arg-type]
+    device.compile(b"")  # type: ignore[arg-type]
+    device.compile("", "safe")  # type: ignore[call-arg]
+    return kernel
+
+
+def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    with device.encoder(label="work", ordering="serial") as encoder:
+        assert_type(encoder, ingot.CommandEncoder)
+        encoder.dispatch(kernel, x, x, 2.0, grid=x.size)
+        encoder.dispatch(kernel, x, grid=(4, 4), group=(2, 2), a=np.float32(2), tile=ingot.threadgroup(64))
+        encoder.dispatch(kernel, x, (1.0, 2.0), b"bytes", None, groups=4, group=256)
+        submission = encoder.commit()
+        assert_type(submission, ingot.Submission)
+    assert_type(submission.wait(timeout=1.5), None)
+    assert_type(submission.done(), bool)
+    assert_type(submission.gpu_time, float)
+    assert_type(submission.error, ingot.CommandBufferError | None)
+    encoder.dispatch(kernel, x, grid="4")  # type: ignore[arg-type]
+    encoder.dispatch(x, x, grid=4)  # type: ignore[arg-type]
+    device.encoder(ordering="parallel")  # type: ignore[arg-type]
+
+
+def errors(error: ingot.CompileError) -> None:
+    assert_type((error.file, error.line, error.column, error.source_line), tuple[str, int, int, str])
+    value_error: ValueError = ingot.ArgumentError()
+    memory_error: MemoryError = ingot.OutOfMemoryError()
+    timeout_error: TimeoutError = ingot.WaitTimeoutError()
+    base: list[ingot.IngotError] = [ingot.ArgumentError(), ingot.InFlightError(), ingot.CommandBufferError("")]
+    del value_error, memory_error, timeout_error, base
