@@ -9,15 +9,15 @@
       let check = try DarwinCheck()
       let result = try check.typeCheck(sources: check.sources)
       #expect(result.status == 0, "\(result.output)")
+      try expectThatMistakesAreFound(by: check)
     }
 
     /// The check must be able to fail: with the stubs, `canImport(Darwin)` is true.
-    @Test func mistakesInDarwinBranchesAreFound() throws {
-      let check = try DarwinCheck()
+    private func expectThatMistakesAreFound(by check: DarwinCheck) throws {
       let mistake = check.folder.appending(path: "Mistake.swift")
       try "#if canImport(Darwin)\nlet mistake: Int = \"text\"\n#endif\n"
         .write(to: mistake, atomically: true, encoding: .utf8)
-      let result = try check.typeCheck(sources: check.sources + [mistake.path])
+      let result = try check.typeCheck(sources: [mistake.path])
       #expect(result.status != 0)
       #expect(result.output.contains("Mistake.swift:2"))
     }
