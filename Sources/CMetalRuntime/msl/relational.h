@@ -80,14 +80,14 @@ MTL_INLINE constexpr bool all(bool x) { return x; }
 MTL_INLINE constexpr bool any(bool x) { return x; }
 template <int N>
 MTL_INLINE constexpr bool all(vec<bool, N> x) {
-  bool result = x[0] && x[1];
-  for (int i = 2; i < N; ++i) result = result && x[i];
+  uchar result = x.native()[0];
+  for (int i = 1; i < N; ++i) result &= x.native()[i];
   return result;
 }
 template <int N>
 MTL_INLINE constexpr bool any(vec<bool, N> x) {
-  bool result = x[0] || x[1];
-  for (int i = 2; i < N; ++i) result = result || x[i];
+  uchar result = x.native()[0];
+  for (int i = 1; i < N; ++i) result |= x.native()[i];
   return result;
 }
 
