@@ -5,6 +5,15 @@ extension Device {
   /// How many Metal devices there are.
   public static var count: Int { withAutoreleasePool { MTLCopyAllDevices().count } }
 
+  /// All Metal devices, one object per GPU and process.
+  ///
+  /// Throws `.deviceNotFound` if there are only software devices and `requireGPU` or `INGOT_REQUIRE_GPU=1`.
+  public static func all(requireGPU: Bool = false) throws(IngotError) -> [Device] {
+    var devices: [Device] = []
+    for index in 0..<count { try devices.append(at(index, requireGPU: requireGPU)) }
+    return devices
+  }
+
   /// The system's default device, one object per GPU and process.
   ///
   /// Throws `.deviceNotFound` if there is none, or only the software device and `requireGPU` or `INGOT_REQUIRE_GPU=1`.

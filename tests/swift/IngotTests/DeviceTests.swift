@@ -17,7 +17,9 @@ import Testing
   @Test func sharedDevicesAreOneObjectPerGPU() throws {
     let device = try Device.default()
     #expect(try Device.default() === device)
-    let all = try (0..<Device.count).map { try Device.at($0) }
+    let all = try Device.all()
+    #expect(all.count == Device.count)
+    #expect(try Device.at(0) === all[0])
     #expect(all.contains { $0 === device })
     #expect(Set(all.map(\.registryID)).count == all.count)
   }
