@@ -1,5 +1,4 @@
 import CMetalRuntime
-import Synchronization
 
 /// Runs command buffers and calls their handlers, on threads of its own.
 ///
@@ -11,13 +10,15 @@ final class Scheduler: @unchecked Sendable {
 
   private static let leaderSpin: UInt64 = 50_000
   private static let helperSpin: UInt64 = 20_000
+  /// How long a thread that calls handlers may take to lead again before another one leads.
+  private static let patience: UInt64 = 100_000
 
   private let switches: Switches
   private let runner: CommandRunner
   private let commits = Counter()
   /// With a seed: how the leader dawdles. Only the leader touches it.
   private var pace: SeededGenerator?
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   /// Grows when there may be something to run.
   private let work = Signal()
   /// Grows when a thread that rests is needed.
@@ -29,14 +30,16 @@ final class Scheduler: @unchecked Sendable {
     /// Lanes whose handlers nobody calls yet.
     var lanesToHandle: [QueueLane] = []
     var threads = 0
-    /// Threads that nobody has called, calls that no thread has answered, threads called or started and without a
-    /// role yet.
+    /// Threads that call handlers, which may block.
+    var handling = 0
+    /// Threads that rest and that nobody has called.
     var resting = 0
-    var called = 0
+    /// Calls that no resting thread has answered yet.
+    var calls = 0
+    /// Threads that were called or started and have taken no role yet. One is enough: it calls the next if need be.
     var arriving = 0
-
-    /// Roles that nobody has.
-    var openRoles: Int { (hasLeader || queues.isEmpty ? 0 : 1) + lanesToHandle.count }
+    /// Whether handlers are due that nobody calls; otherwise who arrives lets the last leader come back first.
+    var isUrgent = false
   }
 
   private enum Role {
@@ -92,70 +95,79 @@ extension Scheduler {
       return !state.hasLeader
     }
     work.advance()
-    if needsLeader { callForHelp() }
+    if needsLeader { callForHelp(isUrgent: false) }
   }
 
   /// A queue that waits for an event may go on.
   func eventChanged() {
     work.advance()
-    if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp() }
+    if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp(isUrgent: false) }
   }
 
-  /// Wakes or starts a thread for each role that nobody has and nobody is on the way to.
-  private func callForHelp() {
-    let calls = state.withLock { state in
-      var calls = 0
-      while state.arriving < state.openRoles {
-        if state.resting > 0 {
-          state.resting -= 1
-          state.called += 1
-          state.arriving += 1
-          calls += 1
-        } else if !startThread(&state) {
-          break
-        }
+  private func callForHelp(isUrgent: Bool = true) {
+    let isCalling = state.withLock { state in
+      let wasUrgent = state.isUrgent
+      state.isUrgent = wasUrgent || isUrgent
+      guard state.arriving == 0 else { return state.isUrgent != wasUrgent }
+      guard state.resting > 0 else {
+        // Any other thread is between two roles, and finds this one.
+        if state.threads == state.handling + (state.hasLeader ? 1 : 0) { _ = startThread(&state) }
+        return false
       }
-      return calls
+      state.resting -= 1
+      state.calls += 1
+      state.arriving += 1
+      return true
     }
-    if calls > 0 { help.advance(waking: calls) }
+    if isCalling { help.advance() }
   }
 }
 
 // The threads.
 extension Scheduler {
   private func threadMain() {
-    state.withLock { $0.arriving -= 1 }
+    var isArriving = true
     while true {
-      switch takeRole() {
+      let role = takeRole(isArriving)
+      isArriving = false
+      switch role {
       case .lead: lead()
-      case .handle(let lane): if callHandlers(of: lane) { lead() }
-      case .rest: rest()
+      case .handle(let lane): callHandlers(of: lane)
+      case .rest:
+        help.wait(spin: Scheduler.helperSpin, answerCall)
+        help.wait(spin: 0, until: mtl_clock_now() + Scheduler.patience) { state.withLock { $0.isUrgent } }
+        isArriving = true
       }
     }
   }
 
-  /// Until somebody calls for this thread, or for any other that rests.
-  private func rest() {
-    help.wait(spin: Scheduler.helperSpin) {
-      state.withLock { state in
-        guard state.called > 0 else { return false }
-        state.called -= 1
-        state.arriving -= 1
-        return true
-      }
-    }
-  }
-
-  private func takeRole() -> Role {
+  private func answerCall() -> Bool {
     state.withLock { state in
+      guard state.calls > 0 else { return false }
+      state.calls -= 1
+      return true
+    }
+  }
+
+  private func takeRole(_ isArriving: Bool) -> Role {
+    let (role, needsMore) = state.withLock { state -> (Role, Bool) in
+      if isArriving {
+        state.arriving -= 1
+        state.isUrgent = false
+      }
       if !state.hasLeader {
         state.hasLeader = true
-        return .lead
+        return (.lead, !state.lanesToHandle.isEmpty)
       }
-      if let lane = state.lanesToHandle.popLast() { return .handle(lane) }
+      if let lane = state.lanesToHandle.popLast() {
+        state.handling += 1
+        return (.handle(lane), !state.lanesToHandle.isEmpty)
+      }
       state.resting += 1
-      return .rest
+      return (.rest, false)
     }
+    if needsMore { callForHelp() }
+    return role
   }
 
   /// Runs commands until there are handlers to call and nothing else to do.
@@ -167,7 +179,7 @@ extension Scheduler {
         continue
       }
       lane.engine.run(runner)
-      if let lane = settle(lane), !callHandlers(of: lane) { return }
+      if let lane = settle(lane) { return callHandlers(of: lane) }
     }
   }
 
@@ -226,6 +238,7 @@ extension Scheduler {
         return (nil, true)
       }
       lane.isHandling = true
+      state.handling += 1
       state.hasLeader = false
       return (lane, !state.lanesToHandle.isEmpty)
     }
@@ -233,43 +246,22 @@ extension Scheduler {
     return handler
   }
 
-  /// Returns whether the caller leads afterwards.
-  private func callHandlers(of lane: QueueLane) -> Bool {
+  private func callHandlers(of lane: QueueLane) {
     var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_clock_now()) }
-    var leads = false
-    while let notice = nextNotice(of: lane, &leads) {
+    while let notice = nextNotice(of: lane) {
       Scheduler.pause(&delay, atMost: 300_000)
       switch notice {
       case .scheduled(let commandBuffer): commandBuffer.runScheduledHandlers()
-      case .ended(let commandBuffer):
-        commandBuffer.runCompletedHandlers()
-        commandBuffer.releaseResources()
-        // Before those who wait go on: what they commit next finds a leader that is awake.
-        leads = takeLead()
-        commandBuffer.finish()
+      case .ended(let commandBuffer): commandBuffer.finish()
       }
     }
-    return leads
   }
 
-  /// What handlers are to be told next, by a thread that does not lead.
-  private func nextNotice(of lane: QueueLane, _ leads: inout Bool) -> QueueLane.Notice? {
-    let led = leads
-    let (notice, needsHelp) = state.withLock { state -> (QueueLane.Notice?, Bool) in
-      guard let notice = lane.takeNoticeOrStop() else { return (nil, false) }
-      if led { state.hasLeader = false }
-      return (notice, led && state.openRoles > 0)
-    }
-    if notice != nil { leads = false }
-    if needsHelp { callForHelp() }
-    return notice
-  }
-
-  private func takeLead() -> Bool {
+  private func nextNotice(of lane: QueueLane) -> QueueLane.Notice? {
     state.withLock { state in
-      let isFree = !state.hasLeader
-      if isFree { state.hasLeader = true }
-      return isFree
+      let notice = lane.takeNoticeOrStop()
+      if notice == nil { state.handling -= 1 }
+      return notice
     }
   }
 

@@ -41,12 +41,7 @@ final class SoftwareCommandBuffer: MTLCommandBuffer, @unchecked Sendable {
 
   deinit {
     // As on a Mac: handlers of a command buffer that is dropped without a commit run all the same.
-    if !isFinished.load(ordering: .acquiring) {
-      runScheduledHandlers()
-      runCompletedHandlers()
-      releaseResources()
-      finish()
-    }
+    if !isFinished.load(ordering: .acquiring) { finish() }
     LiveObject.commandBuffers.released()
   }
 
@@ -173,20 +168,19 @@ extension SoftwareCommandBuffer {
     for handler in handlers { handler(self) }
   }
 
-  func runCompletedHandlers() {
+  /// Handlers, then resources, then the slot, then those who wait.
+  func finish() {
+    runScheduledHandlers()
     let handlers = completedHandlers
     completedHandlers = []
     for handler in handlers { handler(self) }
-  }
-
-  /// The last step, after handlers and resources: gives back the slot and wakes those who wait.
-  func finish() {
+    releaseResources()
     isFinished.store(true, ordering: .releasing)
     queue.returnSlot()
     queue.progress.advance()
   }
 
-  func releaseResources() {
+  private func releaseResources() {
     residencySets = []
     if let stream {
       self.stream = nil
