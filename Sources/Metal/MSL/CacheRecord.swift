@@ -36,8 +36,14 @@ struct RecordReader {
     return Int(Int64(littleEndian: value))
   }
 
+  /// A number of things that follow, each of a byte at least.
+  mutating func count() -> Int? {
+    guard let count = int(), count >= 0, count <= bytes.count - position else { return nil }
+    return count
+  }
+
   mutating func string() -> String? {
-    guard let length = int(), length >= 0, bytes.count - position >= length else { return nil }
+    guard let length = count() else { return nil }
     defer { position += length }
     return String(decoding: bytes[position..<position + length], as: UTF8.self)
   }

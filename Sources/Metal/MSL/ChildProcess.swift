@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Runs a program to its end.
 struct ChildProcess {
@@ -21,9 +20,6 @@ struct ChildProcess {
     var errors: [UInt8]
     var succeeded: Bool { end == .exited(0) }
   }
-
-  /// How many programs this process has started; tests count on a warm cache starting none.
-  static var started: Int { startedCount.load(ordering: .relaxed) }
 
   /// Throws the system call that failed, if the program does not start.
   func run() throws(SystemError) -> Outcome {
@@ -63,7 +59,6 @@ struct ChildProcess {
       }
     }
     guard failure == 0 else { throw SystemError(call: "posix_spawn \(program)", code: failure) }
-    startedCount.add(1, ordering: .relaxed)
     return child
   }
 
@@ -110,8 +105,6 @@ struct ChildProcess {
     return status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .killed(status & 0x7f)
   }
 }
-
-private let startedCount = Atomic(0)
 
 /// A system call that failed.
 struct SystemError: Error {

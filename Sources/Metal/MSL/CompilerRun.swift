@@ -1,18 +1,23 @@
 import Glibc
+import Synchronization
 
 /// What a compilation works with.
 struct CompilerRun: Sendable {
   let toolchain: Toolchain
   let options: MSLOptions
   let cache: CacheDirectory
-  private let environment: MSLEnvironment
+  private let timeLimit: Int
+  private let started: ProcessCounter
 
-  init(_ toolchain: Toolchain, _ options: MSLOptions, _ cache: CacheDirectory, _ environment: MSLEnvironment)
-  {
+  init(
+    _ toolchain: Toolchain, _ options: MSLOptions, _ cache: CacheDirectory, timeLimit: Int,
+    _ started: ProcessCounter
+  ) {
     self.toolchain = toolchain
     self.options = options
     self.cache = cache
-    self.environment = environment
+    self.timeLimit = timeLimit
+    self.started = started
   }
 
   /// Where the headers stand while clang reads them.
@@ -108,14 +113,15 @@ struct CompilerRun: Sendable {
 
   private func start(_ program: String, _ arguments: [String], input: [UInt8]) throws(MSLError) -> Outcome {
     let process = ChildProcess(
-      program: program, arguments: arguments, input: input, timeLimit: environment.timeLimit)
+      program: program, arguments: arguments, input: input, timeLimit: timeLimit)
+    started.add()
     do {
       let outcome = try process.run()
       if outcome.end == .timedOut {
         throw MSLError(
           kind: .compilerFailed,
           message:
-            "\(program) took longer than \(environment.timeLimit) s and was stopped; INGOT_COMPILE_TIMEOUT "
+            "\(program) took longer than \(timeLimit) s and was stopped; INGOT_COMPILE_TIMEOUT "
             + "sets the limit in seconds")
       }
       return Outcome(
@@ -135,6 +141,13 @@ struct CompilerRun: Sendable {
     let said = outcome.text.isEmpty ? "it said nothing and ended with \(outcome.end)" : outcome.text
     return MSLError(kind: .compilerFailed, message: "\(what): \(said)")
   }
+}
+
+/// How many programs were started; a warm cache needs none.
+final class ProcessCounter: Sendable {
+  private let started = Atomic(0)
+  var count: Int { started.load(ordering: .relaxed) }
+  func add() { started.add(1, ordering: .relaxed) }
 }
 
 /// Reads what -fstack-usage writes: a line for each function, with its bytes in the second column.

@@ -31,8 +31,9 @@ struct NamedIntegers: Sendable {
   }
 
   private mutating func addVariable(_ declaration: Declaration, _ tree: TokenTree) {
-    guard let name = declaration.name, tree[name + 1] == "=" else { return }
-    expressions[tree[name]] = Array(tree.tokens[name + 2..<declaration.tokens.upperBound - 1])
+    let end = declaration.tokens.upperBound - 1
+    guard let name = declaration.name, tree[name + 1] == "=", name + 2 < end else { return }
+    expressions[tree[name]] = Array(tree.tokens[name + 2..<end])
   }
 
   private mutating func addEnumerators(_ declaration: Declaration, _ tree: TokenTree) {
@@ -66,7 +67,7 @@ private struct ExpressionParser {
   }
 
   mutating func parse() -> Int? {
-    guard let value = binary(0), position == tokens.count else { return nil }
+    guard tokens.count < 256, let value = binary(0), position == tokens.count else { return nil }
     return value
   }
 

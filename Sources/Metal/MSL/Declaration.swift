@@ -104,6 +104,7 @@ struct DeclarationParser {
 
   /// Whether the brace opens the body of a function rather than a class or an initialiser.
   private func isFunctionBody(at brace: Int, from start: Int) -> Bool {
+    guard brace - start < 8 * TokenTree.reach else { return false }
     let head = afterTemplateHeaders(start, start..<brace)..<brace
     guard let parameters = parameterList(head) else { return false }
     let top = tree.topLevel(head)

@@ -15,14 +15,15 @@ struct Diagnostic: Hashable, Sendable {
 /// Collects the errors of a library and prints them as Apple's compiler does.
 struct DiagnosticReport: Sendable {
   /// Errors, each followed by its notes.
-  private(set) var groups: [[Diagnostic]] = []
+  private var groups: [[Diagnostic]] = []
+  private var positions: Set<SourcePosition> = []
 
   var isEmpty: Bool { groups.isEmpty }
 
+  /// Adds an error with its notes, unless there is one at its place.
   mutating func add(_ group: [Diagnostic]) {
-    guard let first = group.first, !group.isEmpty else { return }
-    let isKnown = groups.contains { $0[0].position == first.position }
-    if !isKnown { groups.append(group) }
+    guard let first = group.first, positions.insert(first.position).inserted else { return }
+    groups.append(group)
   }
 
   mutating func add(_ errors: [Diagnostic]...) {

@@ -105,7 +105,8 @@ struct LanguageRules {
   }
 
   private func isFollowedByConstant(_ index: Int, _ body: Range<Int>) -> Bool {
-    let end = body.first { $0 > index && ["=", ";", "{", "("].contains(tree[$0]) } ?? body.upperBound
+    let near = index + 1..<min(body.upperBound, index + 64)
+    let end = near.first { ["=", ";", "{", "("].contains(tree[$0]) } ?? near.upperBound
     return (index..<end).contains { tree[$0] == "constant" }
   }
 
@@ -151,7 +152,9 @@ struct ThreadgroupVariable: Sendable {
   /// The variable that the `threadgroup` at `index` declares; nil if it belongs to a pointer, reference or alias.
   init?(at index: Int, _ tree: TokenTree, _ range: Range<Int>) {
     var start = index
-    while start > range.lowerBound, ![";", "{", "}", "(", ",", "<"].contains(tree[start - 1]) {
+    while start > max(range.lowerBound, index - 64),
+      ![";", "{", "}", "(", ",", "<"].contains(tree[start - 1])
+    {
       if tree[start - 1] == ")", let open = tree.partner(of: start - 1), tree[open - 1] != "alignas" { break }
       start = tree.partner(of: start - 1).map { $0 < start ? $0 : start - 1 } ?? start - 1
     }
@@ -160,7 +163,8 @@ struct ThreadgroupVariable: Sendable {
       return nil
     }
     var last: Int?
-    let end = (index..<range.upperBound).first { tree[$0] == ";" } ?? range.upperBound
+    let near = index..<min(range.upperBound, index + 64)
+    let end = near.first { tree[$0] == ";" } ?? near.upperBound
     for position in tree.topLevel(index + 1..<end) {
       let text = tree[position]
       if ["*", "&", "&&", "(", ")", ">"].contains(text) { return nil }

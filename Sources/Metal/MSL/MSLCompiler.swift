@@ -6,6 +6,7 @@ final class MSLCompiler: Sendable {
 
   let environment: MSLEnvironment
   private let state = Mutex(State())
+  private let processes = ProcessCounter()
 
   private struct State {
     var toolchain: Toolchain?
@@ -16,6 +17,13 @@ final class MSLCompiler: Sendable {
   }
 
   init(_ environment: MSLEnvironment) { self.environment = environment }
+
+  /// Programs started so far.
+  var startedProcesses: Int { processes.count }
+
+  private func run(_ options: MSLOptions, _ toolchain: Toolchain, _ cache: CacheDirectory) -> CompilerRun {
+    CompilerRun(toolchain, options, cache, timeLimit: environment.timeLimit, processes)
+  }
 
   // MARK: Libraries
 
@@ -32,7 +40,7 @@ final class MSLCompiler: Sendable {
       cache.touch(name)
       translation = known
     } else {
-      let run = CompilerRun(toolchain, options, cache, environment)
+      let run = self.run(options, toolchain, cache)
       prepareCode(run)
       translation = try run.translate(text, checkedHeader: header(.check, run))
       try cache.write(name, translation.record)
@@ -87,7 +95,7 @@ final class MSLCompiler: Sendable {
     let key = Digest(parts: ["pipeline", program.key.text, kernel.description.name, flags])
     let cache = try CacheDirectory(environment)
     if let known = SharedObject(key, cache) { return try known.load(kernel, cache) }
-    let run = CompilerRun(toolchain, program.options, cache, environment)
+    let run = self.run(program.options, toolchain, cache)
     let built = try run.build(program, kernel, key, header: header(.code, run))
     cache.schedulePruning()
     return try built.load(kernel, cache)

@@ -3,7 +3,7 @@ struct TokenTree: Sendable {
   let tokens: [Token]
   /// The index of the bracket that matches the one at this index; -1 for others, and for brackets without a match.
   private let partners: [Int]
-  /// Whether every bracket has its match. Where not, clang has the better words for it.
+  /// Whether every bracket has its match, not too deep inside others. Where not, clang has the better words for it.
   let isBalanced: Bool
 
   init(_ raw: [Token]) {
@@ -36,17 +36,22 @@ struct TokenTree: Sendable {
     partners[index] > index ? index + 1..<partners[index] : nil
   }
 
+  /// How far a name, a type or the like may reach, in tokens: bounds the work on texts that are no programs.
+  static let reach = 512
+
   /// The index after the `>` that closes the `<` at `index`; nil if it is a comparison.
   func afterAngles(_ index: Int, in range: Range<Int>) -> Int? {
     var depth = 0
     var position = index
-    while position < range.upperBound {
+    while position < min(range.upperBound, index + Self.reach) {
       switch self[position] {
-      case "<": depth += 1
+      case "<":
+        depth += 1
+        if depth > 32 { return nil }
       case ">":
         depth -= 1
         if depth == 0 { return position + 1 }
-      case ";", "{", "}", "&&", "||": return nil
+      case ";", "{", "}", ")", "]", "&&", "||": return nil
       default: break
       }
       position = after(position)
@@ -95,7 +100,9 @@ struct TokenTree: Sendable {
     var open: [Int] = []
     for (index, token) in tokens.enumerated() where token.kind == .punctuation {
       switch token.text {
-      case "(", "[", "{": open.append(index)
+      case "(", "[", "{":
+        open.append(index)
+        if open.count > depthLimit { return false }
       case ")", "]", "}":
         guard let start = open.popLast(), closers[tokens[start].text] == token.text else { return false }
         partners[start] = index
@@ -106,6 +113,8 @@ struct TokenTree: Sendable {
     return open.isEmpty
   }
 
+  /// Of nested brackets; clang's own.
+  private static let depthLimit = 256
   private static let closers = ["(": ")", "[": "]", "{": "}"]
 }
 
@@ -132,7 +141,7 @@ extension TokenTree {
   private static func endOfAttributes(_ raw: [Token], _ start: Int) -> Int? {
     guard raw[start].text == "[", start + 1 < raw.count, raw[start + 1].text == "[" else { return nil }
     var depth = 0
-    for index in start..<raw.count where raw[index].kind == .punctuation {
+    for index in start..<min(raw.count, start + reach) where raw[index].kind == .punctuation {
       if raw[index].text == "[" { depth += 1 }
       if raw[index].text == "]" { depth -= 1 }
       if depth == 0 { return raw[index - 1].text == "]" && index - start >= 3 ? index + 1 : nil }

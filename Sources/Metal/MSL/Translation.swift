@@ -79,7 +79,7 @@ extension Translation {
   }
 
   init?(record: [UInt8]) {
-    guard var reader = RecordReader(record), let code = reader.string(), let count = reader.int() else {
+    guard var reader = RecordReader(record), let code = reader.string(), let count = reader.count() else {
       return nil
     }
     self.code = code
@@ -109,7 +109,7 @@ extension TranslatedKernel {
   fileprivate init?(_ reader: inout RecordReader) {
     guard let name = reader.string(), let bound = reader.int(),
       let form = reader.int().flatMap({ EntryStub.Form(rawValue: UInt8(truncatingIfNeeded: $0)) }),
-      let stub = reader.string(), let count = reader.int()
+      let stub = reader.string(), let count = reader.count()
     else { return nil }
     var arguments: [MSLArgument] = []
     for _ in 0..<count {
