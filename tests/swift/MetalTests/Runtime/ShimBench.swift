@@ -48,6 +48,19 @@ struct ShimBench: Sendable {
     return String(decoding: outcome.output, as: UTF8.self)
   }
 
+  /// How a program for aarch64 ends that calls `check` of the text.
+  static func emulate(_ text: String) throws -> ChildProcess.Outcome.End? {
+    let directory = KernelBench.temporaryDirectory()
+    var options = MSLOptions()
+    options.mathMode = .safe
+    let ours = CompilerFlags.code(options).filter { !$0.hasPrefix("-m") }
+    let target = ["--target=aarch64-linux-gnu", "-I", safe.directory, "-include", "msl_shim.h"]
+    let compiled = run(
+      clang, ours + target + ["-c", "-", "-o", "\(directory)/code.o"], input: prelude + text)
+    guard compiled.succeeded else { throw BenchError(text: String(decoding: compiled.errors, as: UTF8.self)) }
+    return RuntimeProgram.emulator(objects: ["\(directory)/code.o"])?.end("check")
+  }
+
   /// A shared object of the text, loaded until the process ends.
   func load(_ text: String) throws -> SharedObject {
     let name = KernelBench.temporaryDirectory()
