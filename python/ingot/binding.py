@@ -12,7 +12,7 @@ from ingot.buffer import Buffer
 from ingot.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ingot.kernel import KernelArgument
 
@@ -58,15 +58,13 @@ def threadgroup(nbytes: int) -> Threadgroup:
 class Binder:
     """The arguments of one kernel; `codes` are the dtypes of their scalars in the numbers of ingot.h."""
 
-    __slots__ = ("arguments", "codes", "kernel", "positions", "shapes")
+    __slots__ = ("arguments", "codes", "kernel", "positions")
 
     def __init__(self, kernel: str, arguments: Sequence[KernelArgument], codes: Sequence[int]) -> None:
         self.kernel = kernel
         self.arguments = arguments
         self.codes = codes
         self.positions = {argument.name: position for position, argument in enumerate(arguments)}
-        self.shapes: dict[tuple[type, ...], Callable[..., Bound]] = {}
-        """What `specialise` wrote, by the types of what was passed."""
 
     def bind(self, args: Sequence[object], named: Mapping[str, object]) -> Bound:
         """Handles and values of a call; `ArgumentError` for what the kernel cannot take.

@@ -12,7 +12,7 @@ from ingot._native import encoder_dispatch, encoder_release, lib
 from ingot.buffer import Buffer
 from ingot.errors import ArgumentError, ClosedError, IngotError, StateError, UncommittedError
 from ingot.kernel import Kernel
-from ingot.specialise import UNFIT, specialised
+from ingot.specialise import UNFIT
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ Value: TypeAlias = (
 _ORDERINGS: Final = {"automatic": lib.INGOT_ORDERING_AUTOMATIC, "serial": lib.INGOT_ORDERING_SERIAL}
 _THREADS: Final = lib.INGOT_GRID_THREADS
 _THREADGROUPS: Final = lib.INGOT_GRID_THREADGROUPS
+_OK: Final = lib.INGOT_OK
+_NO_GROUP: Final = (0, 0, 0)
+_PLANE: Final = 2
 _AXES: Final = 3
 _LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final = MappingProxyType[str, object]({})
@@ -118,34 +121,31 @@ class CommandEncoder:
             ClosedError: A buffer was closed.
         """
         try:
-            handles, values = kernel._bind(*args, **named)
             if type(grid) is int and groups is None and group is None:
-                status = encoder_dispatch(
-                    self._handle, kernel._handle, handles, len(handles), values, len(values), 0, grid, 1, 1, 0, 0, 0
-                )
+                status = kernel._encode_along(self._handle, grid, args, named)
             else:
-                extents = _extents(grid, groups, group)
-                status = encoder_dispatch(
-                    self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
-                )
+                status = kernel._encode_over(self._handle, _extents(grid, groups, group), args, named)
         except UNFIT:
             status = None
-        if status is None:
-            self._dispatch(kernel, args, named, _extents(grid, groups, group))
-        elif status:
-            raise self._failure(status, args, named)
+        if status != _OK:
+            if status is None:
+                status = self._dispatch(kernel, _extents(grid, groups, group), args, named)
+            if status:
+                raise self._failure(status, args, named)
 
     def _dispatch(
-        self, kernel: Kernel, args: Sequence[object], named: Mapping[str, object], extents: tuple[int, ...]
-    ) -> None:
+        self, kernel: Kernel, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]
+    ) -> int:
         """A dispatch of any shape; the next one of the same shape is faster."""
         if not isinstance(kernel, Kernel):
             raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
         handles, values = kernel._binder.bind(args, named)
-        status = encoder_dispatch(self._handle, kernel._handle, handles, len(handles), values, len(values), *extents)
-        if status:
-            raise self._failure(status, args, named)
-        kernel._bind = specialised(kernel._binder, args, named)
+        status: int = encoder_dispatch(
+            self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
+        )
+        if status == _OK:
+            kernel._specialise(args, named)
+        return status
 
     def commit(self) -> Submission:
         """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
@@ -212,16 +212,26 @@ class CommandEncoder:
 
 def _extents(grid: Extent | None, groups: Extent | None, group: Extent | None) -> tuple[int, ...]:
     """The last seven parameters of `ingot_encoder_dispatch`."""
+    threads = _NO_GROUP if group is None else _extent(group, "group")
+    if groups is None and grid is not None:
+        return _THREADS, *_extent(grid, "grid"), *threads
     if grid is None and groups is not None:
-        kind, extent = _THREADGROUPS, _extent(groups, "groups")
-    elif groups is None and grid is not None:
-        kind, extent = _THREADS, _extent(grid, "grid")
-    else:
-        raise ArgumentError("give either grid, which counts threads, or groups, which counts threadgroups")
-    return kind, *extent, *((0, 0, 0) if group is None else _extent(group, "group"))
+        return _THREADGROUPS, *_extent(groups, "groups"), *threads
+    raise ArgumentError("give either grid, which counts threads, or groups, which counts threadgroups")
 
 
 def _extent(extent: Extent, what: str) -> tuple[int, int, int]:
+    """Three numbers, 1 where none is given."""
+    if type(extent) is int and 0 < extent <= _LARGEST:
+        return extent, 1, 1
+    if type(extent) is tuple and len(extent) == _PLANE:
+        x, y = extent
+        if type(x) is int and type(y) is int and 0 < x <= _LARGEST and 0 < y <= _LARGEST:
+            return x, y, 1
+    return _any_extent(extent, what)
+
+
+def _any_extent(extent: Extent, what: str) -> tuple[int, int, int]:
     try:
         numbers = [index(number) for number in (extent if isinstance(extent, tuple | list) else (extent,))]
     except TypeError:

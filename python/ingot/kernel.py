@@ -7,14 +7,13 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from ingot import _native, dtypes
+from ingot import _native, dtypes, specialise
 from ingot._native import lib
-from ingot.binding import Binder, Bound
+from ingot.binding import Binder
 from ingot.errors import ArgumentError
-from ingot.specialise import unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -127,12 +126,14 @@ class Kernel:
     __slots__ = (
         "__weakref__",
         "_arguments",
-        "_bind",
         "_binder",
+        "_encode_along",
+        "_encode_over",
         "_handle",
         "_library",
         "_max_threads_per_group",
         "_name",
+        "_shapes",
         "_static_threadgroup_memory",
         "_thread_execution_width",
     )
@@ -147,7 +148,8 @@ class Kernel:
         self._static_threadgroup_memory = int(info.static_threadgroup_memory)
         codes, self._arguments = _arguments(self._handle, info.argument_count)
         self._binder = Binder(name, self._arguments, codes)
-        self._bind: Callable[..., Bound] = unfit
+        self._encode_along, self._encode_over = specialise.NOTHING
+        self._shapes: dict[specialise.Shape, specialise.Encode] = {}
 
     @property
     def name(self) -> str:
@@ -183,6 +185,14 @@ class Kernel:
     def static_threadgroup_memory(self) -> int:
         """Bytes of threadgroup memory that the kernel itself declares."""
         return self._static_threadgroup_memory
+
+    def _specialise(self, args: Sequence[object], named: Mapping[str, object]) -> None:
+        """Prepares for more calls as this one, which succeeded."""
+        shape = specialise.shape(args, named)
+        if shape not in self._shapes:
+            self._shapes[shape] = specialise.write(self._binder, self._handle, args, named)
+        # Another thread may see one of the two changed: each of them checks its call.
+        self._encode_along, self._encode_over = self._shapes[shape]
 
     def __repr__(self) -> str:
         return f"<ingot.Kernel {self._name}({', '.join(argument.name for argument in self._arguments)})>"

@@ -1,25 +1,27 @@
-"""The fast way from arguments to a C call: a function written for calls of one shape, as `namedtuple` writes its own.
+"""The fast way from arguments to the C call: a function written for calls of one shape, as `namedtuple` writes its own.
 
-A call that succeeded is likely to be followed by many like it. What is written here does no checks that a call of the
-same shape needs not; for any other it raises one of `UNFIT`, and the general way of `binding` is taken.
+A call that succeeded is likely to be followed by many like it. What is written here leaves out the checks that such
+calls need not; any other makes it return None or raise one of `UNFIT`, and the general way of `binding` is taken.
 """
 
 from __future__ import annotations
 
-import keyword
 import struct
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ingot import _native, dtypes
-from ingot.binding import HEAD, Binder, Bound, Threadgroup
+from ingot.binding import HEAD, Binder, Threadgroup
 from ingot.buffer import Buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-UNFIT: Final = (AttributeError, TypeError, OverflowError, struct.error)
+Shape: TypeAlias = "tuple[tuple[type, ...], tuple[str, ...], tuple[type, ...]]"
+"""What a function is written for: the types of a call's arguments, and the names of those that have one."""
+
+UNFIT: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError, struct.error)
 
 # What struct packs into a dtype as it is meant: anything else, like a float64 for a float32, takes the general way.
 _FITTING: Final = {
@@ -29,74 +31,97 @@ _FITTING: Final = {
     for code, form in dtypes.FORMATS.items()
 }
 
+_SOURCE: Final = """
+def encode(encoder, grid, args, named):
+    {prologue}
+    return dispatch(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, 0, grid, 1, 1, 0, 0, 0)
+
+def encode_over(encoder, extents, args, named):
+    {prologue}
+    return dispatch(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, *extents)
+"""
+
+
+class Encode(NamedTuple):
+    """Two functions that encode a dispatch; they return the status, or None for a call that is not for them."""
+
+    along: Callable[[_native.Handle, int, Sequence[object], Mapping[str, object]], int | None]
+    """Over so many threads along x."""
+    over: Callable[[_native.Handle, tuple[int, ...], Sequence[object], Mapping[str, object]], int | None]
+    """Over the extents that end the C call."""
+
 
 class _Value(NamedTuple):
     """A value in the bytes of a call: a constant, and how Python and struct spell what follows it."""
 
     head: bytes
-    expression: str
     format: str
-    fitting: frozenset[type]
+    expression: str
+    fitting: frozenset[type] | None
 
 
-def unfit(*_: object, **__: object) -> NoReturn:
-    """Takes no call at all: where a kernel starts."""
-    raise TypeError
+def unfit(*_: object) -> None:
+    """Takes no call at all."""
 
 
-def specialised(binder: Binder, args: Sequence[object], named: Mapping[str, object]) -> Callable[..., Bound]:
-    """A function for calls as this one, which succeeded; `unfit` where it would not be faster."""
+NOTHING: Final = Encode(unfit, unfit)
+"""Where a kernel starts, and what it keeps for calls that cannot be made faster."""
+
+
+def shape(args: Sequence[object], named: Mapping[str, object]) -> Shape:
+    """The shape of a call."""
+    return tuple(map(type, args)), tuple(named), tuple(map(type, named.values()))
+
+
+def write(binder: Binder, kernel: _native.Handle, args: Sequence[object], named: Mapping[str, object]) -> Encode:
+    """Functions for calls as this one, which succeeded; `NOTHING` if they would not be faster."""
     given = binder.match(args, named)
-    shape = tuple(type(value) for value in given)
-    if shape not in binder.shapes:
-        binder.shapes[shape] = _write(binder, given)
-    return binder.shapes[shape]
+    values = [_value(binder, position, value) for position, value in enumerate(given)]
+    if any(
+        value is not None and not isinstance(value, Buffer) and spelled is None
+        for value, spelled in zip(given, values, strict=True)
+    ):
+        return NOTHING
+    scope: dict[str, Any] = {"dispatch": _native.encoder_dispatch, "kernel": kernel, "null": _native.NULL}
+    checks, packed, formats = [], [], []
+    for position, spelled in enumerate(values):
+        if spelled is None:
+            continue
+        scope[f"head{position}"] = spelled.head
+        packed += [f"head{position}", spelled.expression]
+        formats += [f"{len(spelled.head)}s", spelled.format]
+        if spelled.fitting is not None:
+            scope[f"fitting{position}"] = spelled.fitting
+            checks.append(f"type(p{position}) not in fitting{position}")
+    packing = struct.Struct("=" + "".join(formats))
+    scope["pack"] = packing.pack
+    source = _SOURCE.format(
+        prologue="\n    ".join(_prologue(binder, args, named, checks)),
+        handles=", ".join(f"p{n}._buffer" if isinstance(value, Buffer) else "null" for n, value in enumerate(given)),
+        count=len(given),
+        values=f"pack({', '.join(packed)})" if packed else "b''",
+        nbytes=packing.size,
+    )
+    exec(source, scope)  # noqa: S102, the text is ours, and names of arguments are in it as literals only
+    return Encode(scope["encode"], scope["encode_over"])
 
 
-def _write(binder: Binder, given: Sequence[object]) -> Callable[..., Bound]:
-    names = [_parameter(argument.name, position) for position, argument in enumerate(binder.arguments)]
-    handles = [_handle(name, value) for name, value in zip(names, given, strict=True)]
-    values = []
-    for position, (name, value) in enumerate(zip(names, given, strict=True)):
-        if value is not None and not isinstance(value, Buffer):
-            spelled = _value(binder, position, name, value)
-            if spelled is None:
-                return unfit
-            values.append(spelled)
-    scope: dict[str, Any] = {"__null": _native.NULL, "__unfit": unfit}
-    packed = []
-    for number, spelled in enumerate(values):
-        scope |= {f"__head{number}": spelled.head, f"__fitting{number}": spelled.fitting}
-        packed += [f"__head{number}", spelled.expression.format(fitting=f"__fitting{number}")]
-    scope["__pack"] = struct.Struct("=" + "".join(spelled.format for spelled in values)).pack
-    parameters = ", ".join(f"{name}=None" for name in names)
-    source = f"lambda {parameters}: ([{', '.join(handles)}], __pack({', '.join(packed)}))"
-    written: Callable[..., Bound] = eval(source, scope)  # noqa: S307, the text is ours and the names are identifiers
-    return written
+def _prologue(binder: Binder, args: Sequence[object], named: Mapping[str, object], checks: Sequence[str]) -> list[str]:
+    """Lines that take the arguments apart, and return None if they are of another shape."""
+    unpack = f"{', '.join(f'p{n}' for n in range(len(args)))}, = args" if args else "if args: return None"
+    positions = {name: binder.positions[name] for name in named}
+    lines = [unpack, *(f"p{position} = named[{name!r}]" for name, position in positions.items())]
+    absent = [n for n, value in enumerate(args) if value is None] + [positions[n] for n in named if named[n] is None]
+    conditions = [f"len(named) != {len(named)}" if named else "named", *checks]
+    conditions += [f"p{position} is not None" for position in absent]
+    return [*lines, f"if {' or '.join(conditions)}: return None"]
 
 
-def _parameter(name: str, position: int) -> str:
-    """The argument's name where Python can have it as a parameter; others are passed by position only."""
-    usable = name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
-    return name if usable else f"__{position}"
-
-
-def _handle(name: str, value: object) -> str:
-    if isinstance(value, Buffer):
-        return f"{name}._buffer"
-    return f"__null if {name} is None else {name}._buffer" if value is None else "__null"
-
-
-def _value(binder: Binder, position: int, name: str, value: object) -> _Value | None:
+def _value(binder: Binder, position: int, value: object) -> _Value | None:
     argument, code = binder.arguments[position], binder.codes[position]
-    if argument.kind == "threadgroup":
-        head = HEAD.pack(position, 0, 0)[:4]
-        if isinstance(value, Threadgroup):
-            return _Value(head, f"{name}._length", "4sI", frozenset())
-        return _Value(head, f"{name} if type({name}) in {{fitting}} and {name} else __unfit()", "4sI", frozenset([int]))
-    if argument.width != 1 or type(value) not in _FITTING.get(code, ()):
+    if argument.kind == "threadgroup" and isinstance(value, Threadgroup):
+        return _Value(HEAD.pack(position, 0, 0)[:4], "I", f"p{position}._length", None)
+    if argument.kind == "threadgroup" or argument.width != 1 or type(value) not in _FITTING.get(code, ()):
         return None
     form = dtypes.FORMATS[code]
-    head = HEAD.pack(position, code, struct.calcsize(form))
-    expression = f"{name} if type({name}) in {{fitting}} else __unfit()"
-    return _Value(head, expression, f"8s{form}", _FITTING[code])
+    return _Value(HEAD.pack(position, code, struct.calcsize(form)), form, f"p{position}", _FITTING[code])
