@@ -38,8 +38,9 @@ final class Work: @unchecked Sendable {
   private var result = Outcome()
   private let pending: Mutex<Pending>
 
-  /// A tiny kernel is done before a thread can be parked and woken.
-  private static let spinNanoseconds: UInt64 = 20_000
+  /// To park a thread and wake it takes up to 50 µs, and the same again where the GPU's side was parked too: so long it
+  /// pays to look whether a small kernel is done already.
+  private static let spinNanoseconds: UInt64 = 100_000
 
   init(ticket: UInt64, label: String, uses: EncoderUses) {
     self.ticket = ticket
@@ -72,9 +73,10 @@ extension Work {
     if isDone { return true }
     var now = Clock.now
     let end = min(now + Self.spinNanoseconds, deadline)
-    // Reading the clock is also the pause between two looks at the flag.
     while now < end {
       if isDone { return true }
+      // The thread that is to finish the work may want this very core.
+      Platform.yieldThread()
       now = Clock.now
     }
     return isDone

@@ -37,6 +37,9 @@ enum Platform {
     #endif
   }
 
+  /// Lets another thread have this core, if one waits for it.
+  static func yieldThread() { _ = sched_yield() }
+
   /// The value of an environment variable.
   static func environment(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
