@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    import ingot
+
 SOURCE = demo.KERNELS.read_text(encoding="utf-8")
 STAGES = ("luminance", "blur_rows", "blur_columns", "magnitude", "direction", "thin")
 
@@ -67,7 +69,7 @@ def test_photograph_as_a_command(tmp_path: Path) -> None:
 def test_wrong_kernel_as_a_command(small: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from ingot import demo; source = demo.KERNELS.read_text()"
-        ".replace('above + 2.0f * here', 'above + 1.99f * here'); sys.exit(demo.main(sys.argv[1:], source))"
+        ".replace('above + 2.0f * here', 'above + 1.99f * here'); sys.exit(demo.main(sys.argv[1:], source=source))"
     )
     command = [sys.executable, "-c", program, str(small), "-o", str(tmp_path / "out.png")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,27 +79,27 @@ def test_wrong_kernel_as_a_command(small: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_each_stage_notices_a_changed_constant(
-    mutation: str, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mutation: str, device: ingot.Device, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new, stage = MUTATIONS[mutation]
     assert SOURCE.count(old) == 1
-    status = demo.main([str(small), "-o", str(tmp_path / "out.png")], SOURCE.replace(old, new))
+    status = demo.main([str(small), "-o", str(tmp_path / "out.png")], source=SOURCE.replace(old, new), device=device)
     assert status == 1
     assert stage in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (5, 3), (32, 8), (33, 9), (64, 64), (257, 131)])
-def test_any_size(size: tuple[int, int], tmp_path: Path) -> None:
+def test_any_size(size: tuple[int, int], device: ingot.Device, tmp_path: Path) -> None:
     width, height = size
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
     picture, out = tmp_path / "in.png", tmp_path / "out.png"
     Image.fromarray(pixels).save(picture)
-    assert demo.main([str(picture), "-o", str(out)]) == 0
+    assert demo.main([str(picture), "-o", str(out)], device=device) == 0
     assert opened(out).shape == (height, 2 * width, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "I;16", "F"])
-def test_any_kind_of_picture(mode: str, small: Path, tmp_path: Path) -> None:
+def test_any_kind_of_picture(mode: str, device: ingot.Device, small: Path, tmp_path: Path) -> None:
     picture = tmp_path / "picture.tiff"
     image = Image.fromarray(opened(small))
     deep = np.asarray(image.convert("L"), np.float32) * 257
@@ -105,16 +107,16 @@ def test_any_kind_of_picture(mode: str, small: Path, tmp_path: Path) -> None:
     saved = kinds[mode] if mode in kinds else image.convert(mode)
     assert saved.mode == mode
     saved.save(picture)
-    assert demo.main([str(picture), "-o", str(tmp_path / "out.png")]) == 0
+    assert demo.main([str(picture), "-o", str(tmp_path / "out.png")], device=device) == 0
 
 
 def test_what_cannot_be_read_or_written_is_said(
-    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    device: ingot.Device, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = tmp_path / "text.png"
     text.write_text("no picture")
     for image, out in ((tmp_path / "none.png", "out.png"), (text, "out.png"), (small, "no/folder/out.png")):
-        assert demo.main([str(image), "-o", str(tmp_path / out)]) == 2
+        assert demo.main([str(image), "-o", str(tmp_path / out)], device=device) == 2
         error = capsys.readouterr().err
         assert error.startswith("ingot demo: ")
         assert error.count("\n") == 1

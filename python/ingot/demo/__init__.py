@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import ingot
+
 __all__ = ["main"]
 
 KERNELS = Path(__file__).with_name("edges.metal")
 
 
-def main(arguments: Sequence[str] | None = None, source: str | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, source: str | None = None, device: ingot.Device | None = None
+) -> int:
     """Runs the demo on a picture and reports how far each stage is from SciPy.
 
     Args:
         arguments: The command line, without the program's name; ``None`` takes the process's own.
         source: MSL to use in place of ``edges.metal``, with the same kernels.
+        device: Where to run; ``None`` is the default device.
 
     Returns:
         The exit status: 0, or 1 if a stage differs from SciPy, or 2 if it could not run.
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, source: str | None = None) -> i
     except ImportError as error:
         print(f"ingot demo: {error.msg}: run `pip install 'ingot[demo]'` first", file=sys.stderr)
         return 2
-    return command.run(options.image, options.output, options.threshold, text)
+    return command.run(options, text, device)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,14 +9,15 @@ import ingot
 from ingot.demo import compare, picture, pipeline
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import argparse
 
 
-def run(image: Path | None, output: Path, threshold: float, source: str) -> int:
+def run(options: argparse.Namespace, source: str, device: ingot.Device | None) -> int:
     """Finds the edges of a picture and writes them beside it; returns the exit status."""
+    output, threshold = options.output, options.threshold
     try:
-        name, pixels = picture.load(image)
-        device = ingot.Device()
+        name, pixels = picture.load(options.image)
+        device = device or ingot.Device()
         stages = pipeline.find_edges(device, pixels, threshold, source)
         size = picture.save(output, pixels, stages.edges)
     except (OSError, ValueError, ingot.IngotError) as error:
