@@ -1,4 +1,4 @@
-// What the entry stubs of kernels are written with: parameter types, arguments and positions.
+// What the entry stubs of kernels are written with: parameter types and positions; reflection.h has the rest.
 #pragma once
 #pragma clang system_header
 #include "metal_runtime.h"
@@ -15,25 +15,6 @@ struct signature<Result (*)(Parameters...)> {
   using parameter = __type_pack_element<index, Parameters...>;
   static constexpr int count = sizeof...(Parameters);
 };
-
-/// Memory as a pointer parameter, or as what a reference parameter refers to.
-template <class Parameter>
-MTL_INLINE Parameter memory(void *address) {
-  if constexpr (__is_reference(Parameter)) return *static_cast<remove_reference_t<Parameter> *>(address);
-  else return static_cast<Parameter>(address);
-}
-
-/// The argument of a `device` or `constant` parameter.
-template <class Parameter>
-MTL_INLINE Parameter argument(const mtl_launch *launch, uint slot) {
-  return memory<Parameter>(launch->buffers[slot]);
-}
-
-/// The argument of a `threadgroup` parameter: memory of the length that was set for the slot.
-template <class Parameter>
-MTL_INLINE Parameter threadgroup_argument(const mtl_group *group, uint slot) {
-  return memory<Parameter>(group->threadgroup[slot]);
-}
 
 /// A position or size as a scalar, or a vector of two or three components, of the parameter's integer type.
 template <class Parameter>

@@ -52,7 +52,8 @@ enum CompilerFlags {
       }
     return language + processor + macros(options) + math + messages + [
       "-O3", "-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition", "-fno-plt",
-      "-fno-stack-protector",
+      // Large frames touch each page, so that an overflow meets the guard page under the stack.
+      "-fno-stack-protector", "-fstack-clash-protection",
       "-fno-asynchronous-unwind-tables", "-mprefer-vector-width=512",
     ]
   }

@@ -73,7 +73,7 @@ struct CompilerRun: Sendable {
     guard compiled.succeeded else { throw codeFailure(program, kernel, compiled) }
     let linked = try start(toolchain.linker, CompilerFlags.link(object, library), input: [])
     guard linked.succeeded, let bytes = readFile(library) else { throw failure("linking failed", linked) }
-    let stack = kernel.form == .thread ? StackUsage.bytes(readFile(String(usage)) ?? []) : 0
+    let stack = StackUsage.bytes(readFile(String(usage)) ?? [])
     return try SharedObject.add(library, bytes, stack: stack, key, cache)
   }
 
