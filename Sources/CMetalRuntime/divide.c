@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <ucontext.h>
 
 #if defined(__x86_64__)
@@ -23,54 +24,59 @@ static int32_t signed_32(const uint8_t *code) {
   return (int32_t)((uint32_t)code[0] | (uint32_t)code[1] << 8 | (uint32_t)code[2] << 16 | (uint32_t)code[3] << 24);
 }
 
-// The memory operand behind a ModRM byte: base, index and displacement. Returns its bytes.
-static unsigned decode_address(const uint8_t *modrm, unsigned rex, const greg_t *values, division *d) {
-  unsigned mode = modrm[0] >> 6, base = modrm[0] & 7, length = 1;
-  uintptr_t address = 0;
-  bool no_base = mode == 0 && base == 5; // relative to the next instruction, or absolute
-  bool relative = no_base;
-  if (base == 4) {
-    uint8_t sib = modrm[length++];
-    unsigned index = (sib >> 3 & 7) | (rex & 2) << 2;
-    if (index != 4) address += (uintptr_t)values[registers[index]] << (sib >> 6);
-    base = sib & 7;
-    no_base = mode == 0 && base == 5;
-  }
-  if (!no_base) address += (uintptr_t)values[registers[base | (rex & 1) << 3]];
-  if (mode == 1) {
-    address += (uintptr_t)(intptr_t)(int8_t)modrm[length++];
-  } else if (mode == 2 || no_base) {
-    address += (uintptr_t)(intptr_t)signed_32(modrm + length);
-    length += 4;
-  }
-  d->address = address;
+static uintptr_t value(const greg_t *values, unsigned number, unsigned extension) {
+  return (uintptr_t)values[registers[number | (extension ? 8 : 0)]];
+}
+
+// Base and index of a memory operand whose ModRM byte is followed by a SIB byte.
+static uintptr_t scaled_address(uint8_t sib, bool no_base, unsigned rex, const greg_t *values) {
+  unsigned index = sib >> 3 & 7;
+  uintptr_t address = no_base ? 0 : value(values, sib & 7, rex & 1);
+  return index == 4 && !(rex & 2) ? address : address + (value(values, index, rex & 2) << (sib >> 6));
+}
+
+// The memory operand whose ModRM byte is at code[d->length]; sets the length of the instruction, which it ends.
+static void decode_memory(const uint8_t *code, unsigned rex, const greg_t *values, division *d) {
+  uint8_t modrm = code[d->length++];
+  unsigned mode = modrm >> 6, base = modrm & 7;
+  bool has_sib = base == 4;
+  uint8_t sib = has_sib ? code[d->length++] : 0;
+  bool no_base = mode == 0 && (has_sib ? sib & 7 : base) == 5;
+  if (has_sib) d->address = scaled_address(sib, no_base, rex, values);
+  else if (!no_base) d->address = value(values, base, rex & 1);
+
+  unsigned displacement = mode == 1 ? 1 : mode == 2 || no_base ? 4 : 0;
+  if (displacement == 1) d->address += (uintptr_t)(intptr_t)(int8_t)code[d->length];
+  if (displacement == 4) d->address += (uintptr_t)(intptr_t)signed_32(code + d->length);
+  d->length += displacement;
   d->is_memory = true;
-  return relative ? length | 0x100 : length;
+  // Without base and SIB the displacement counts from the next instruction.
+  if (no_base && !has_sib) d->address += (uintptr_t)values[REG_RIP] + d->length;
+}
+
+// The register that the ModRM byte at code[d->length] names.
+static void decode_register(const uint8_t *code, unsigned rex, division *d) {
+  d->register_number = (code[d->length++] & 7) | (rex & 1) << 3;
+  // Without a REX prefix the byte registers 4 to 7 are the second bytes of the first four.
+  d->is_second_byte = d->bytes == 1 && rex == 0 && d->register_number > 3;
+  if (d->is_second_byte) d->register_number -= 4;
+}
+
+static bool is_prefix(uint8_t byte) {
+  return byte == 0x66 || byte == 0x2e || byte == 0x3e || byte == 0xf2 || byte == 0xf3;
 }
 
 // DIV and IDIV: F6 and F7 with 6 and 7 in the middle of the ModRM byte.
 static bool decode(const uint8_t *code, const greg_t *values, division *d) {
   unsigned i = 0, rex = 0;
   bool short_operands = false;
-  while (code[i] == 0x66 || code[i] == 0x2e || code[i] == 0x3e || code[i] == 0xf2 || code[i] == 0xf3)
-    short_operands |= code[i++] == 0x66;
+  while (is_prefix(code[i])) short_operands |= code[i++] == 0x66;
   if ((code[i] & 0xf0) == 0x40) rex = code[i++];
   uint8_t opcode = code[i++];
-  uint8_t operation = code[i] >> 3 & 7;
-  if ((opcode != 0xf6 && opcode != 0xf7) || operation < 6) return false;
-  *d = (division){0};
-  d->bytes = opcode == 0xf6 ? 1 : rex & 8 ? 8 : short_operands ? 2 : 4;
-  if (code[i] >> 6 == 3) {
-    d->register_number = (code[i] & 7) | (rex & 1) << 3;
-    d->length = i + 1;
-    // Without a REX prefix the byte registers 4 to 7 are the second bytes of the first four.
-    d->is_second_byte = d->bytes == 1 && rex == 0 && d->register_number > 3;
-    if (d->is_second_byte) d->register_number -= 4;
-    return true;
-  }
-  unsigned operand = decode_address(code + i, rex, values, d);
-  d->length = i + (operand & 0xff);
-  if (operand & 0x100) d->address += (uintptr_t)values[REG_RIP] + d->length;
+  if ((opcode != 0xf6 && opcode != 0xf7) || (code[i] >> 3 & 7) < 6) return false;
+  *d = (division){.length = i, .bytes = opcode == 0xf6 ? 1 : rex & 8 ? 8 : short_operands ? 2 : 4};
+  if (code[i] >> 6 == 3) decode_register(code, rex, d);
+  else decode_memory(code, rex, values, d);
   return true;
 }
 
@@ -79,13 +85,10 @@ static uint64_t low_bytes(uint64_t value, unsigned bytes) {
 }
 
 static uint64_t divisor(const division *d, const greg_t *values) {
-  uint64_t value = (uint64_t)values[registers[d->register_number]];
-  if (d->is_second_byte) value >>= 8;
-  if (d->is_memory) {
-    value = 0;
-    for (unsigned i = 0; i < d->bytes; i++) value |= (uint64_t)((const uint8_t *)d->address)[i] << i * 8;
-  }
-  return low_bytes(value, d->bytes);
+  uint64_t found = 0;
+  if (d->is_memory) memcpy(&found, (const void *)d->address, d->bytes);
+  else found = (uint64_t)values[registers[d->register_number]] >> (d->is_second_byte ? 8 : 0);
+  return low_bytes(found, d->bytes);
 }
 
 static void set_low_bytes(greg_t *target, uint64_t value, unsigned bytes) {

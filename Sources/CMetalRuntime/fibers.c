@@ -92,6 +92,7 @@ static mtl_fiber_group *make_group(size_t count, size_t stack_bytes) {
 bool mtl_fibers_reserve(mtl_fiber_group **group, size_t count, size_t stack_bytes) {
   mtl_fiber_group *old = *group;
   if (count > MTL_MAX_FIBERS) return false;
+  if (count == 0) count = 1;
   if (stack_bytes == 0) stack_bytes = MTL_DEFAULT_STACK;
   if (old) {
     size_t usable = old->slot_bytes - old->guard_bytes - COLOURS * COLOUR_BYTES;

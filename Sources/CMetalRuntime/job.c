@@ -18,14 +18,20 @@ mtl_u64 mtl_now(void) {
   return (mtl_u64)time.tv_sec * 1000000000u + (mtl_u64)time.tv_nsec;
 }
 
+// More than can be counted takes for ever, as it would on a GPU.
+static mtl_u64 volume(mtl_u32 width, mtl_u32 height, mtl_u32 depth) {
+  mtl_u64 product;
+  return __builtin_mul_overflow((mtl_u64)width * height, (mtl_u64)depth, &product) ? ~(mtl_u64)0 : product;
+}
+
 void mtl_job_prepare(mtl_job *job, const mtl_kernel *kernel, const mtl_launch *launch) {
   const mtl_u32 *grid = launch->threads_per_grid, *groups = launch->threadgroups_per_grid;
   *job = (mtl_job){.kernel = kernel, .launch = launch, .stretch = STRETCH};
   if (kernel->entry_kind == MTL_ENTRY_RANGE) {
     job->stretches_of_row = grid[0] / STRETCH + (grid[0] % STRETCH != 0);
-    job->units = (mtl_u64)job->stretches_of_row * grid[1] * grid[2];
+    job->units = volume(job->stretches_of_row, grid[1], grid[2]);
   } else {
-    job->units = (mtl_u64)groups[0] * groups[1] * groups[2];
+    job->units = volume(groups[0], groups[1], groups[2]);
   }
   if (launch->order_seed) job->order = mtl_make_permutation(job->units, launch->order_seed);
 }
@@ -65,7 +71,12 @@ static void run_ranges(mtl_job *job, mtl_u64 begin, mtl_u64 end) {
 
 // MARK: Threadgroups
 
+// The loader's: the calling thread's copy of a shared object's thread-local variables, made at the first call.
 extern void *__tls_get_addr(mtl_u64 index[2]);
+
+static void *thread_local_memory(const mtl_kernel *kernel) {
+  return __tls_get_addr((mtl_u64[]){kernel->thread_local_module, 0});
+}
 
 // Metal does not clear threadgroup memory; under a seed a kernel that relies on zeros is to fail.
 static void fill_with_garbage(void *memory, size_t bytes, mtl_u64 seed) {
@@ -100,24 +111,26 @@ static void place_group(const mtl_launch *launch, mtl_group *group, mtl_u64 inde
   group->simdgroups = (threads + MTL_SIMD_WIDTH - 1) / MTL_SIMD_WIDTH;
 }
 
-static void run_groups(mtl_job *job, mtl_worker *worker, mtl_group *group, mtl_u64 begin, mtl_u64 end) {
+static void spoil_threadgroup_memory(const mtl_job *job, mtl_worker *worker, mtl_u64 seed) {
   const mtl_kernel *kernel = job->kernel;
-  const mtl_launch *launch = job->launch;
-  for (; begin < end && !atomic_load_explicit(&job->fault, memory_order_relaxed); begin++) {
-    mtl_u64 index = launch->order_seed ? mtl_permute(&job->order, begin) : begin;
-    place_group(launch, group, index);
-    if (launch->order_seed) {
-      mtl_u64 seed = launch->order_seed + index;
-      fill_with_garbage(worker->threadgroup_memory, threadgroup_argument_bytes(launch), seed);
-      if (kernel->thread_local_bytes)
-        fill_with_garbage(__tls_get_addr((mtl_u64[]){kernel->thread_local_module, 0}), kernel->thread_local_bytes, ~seed);
-    }
-    if (kernel->entry_kind == MTL_ENTRY_THREAD) {
-      mtl_fibers_run(worker->fibers, (mtl_thread_entry)kernel->entry, launch, group);
-    } else {
-      ((mtl_group_entry)kernel->entry)(launch, group);
-    }
-  }
+  fill_with_garbage(worker->threadgroup_memory, threadgroup_argument_bytes(job->launch), seed);
+  if (kernel->thread_local_bytes)
+    fill_with_garbage(thread_local_memory(kernel), kernel->thread_local_bytes, ~seed);
+}
+
+static void run_group(mtl_job *job, mtl_worker *worker, mtl_group *group, mtl_u64 index) {
+  void *entry = job->kernel->entry;
+  place_group(job->launch, group, index);
+  if (job->launch->order_seed) spoil_threadgroup_memory(job, worker, job->launch->order_seed + index);
+  if (job->kernel->entry_kind == MTL_ENTRY_THREAD)
+    mtl_fibers_run(worker->fibers, (mtl_thread_entry)entry, job->launch, group);
+  else
+    ((mtl_group_entry)entry)(job->launch, group);
+}
+
+static void run_groups(mtl_job *job, mtl_worker *worker, mtl_group *group, mtl_u64 begin, mtl_u64 end) {
+  for (; begin < end && !atomic_load_explicit(&job->fault, memory_order_relaxed); begin++)
+    run_group(job, worker, group, job->launch->order_seed ? mtl_permute(&job->order, begin) : begin);
 }
 
 // MARK: Work
@@ -166,7 +179,7 @@ static bool needs_own_stack(const mtl_kernel *kernel) {
 static bool reserve(mtl_job *job, mtl_worker *worker) {
   const mtl_u32 *size = job->launch->threads_per_threadgroup;
   const mtl_kernel *kernel = job->kernel;
-  if (kernel->thread_local_bytes) __tls_get_addr((mtl_u64[]){kernel->thread_local_module, 0});
+  if (kernel->thread_local_bytes) thread_local_memory(kernel);
   if (!mtl_worker_reserve_threadgroup_memory(worker, threadgroup_argument_bytes(job->launch))) return false;
   if (needs_own_stack(kernel)) return mtl_fibers_reserve(&worker->fibers, 1, kernel->stack_bytes);
   if (kernel->entry_kind != MTL_ENTRY_THREAD) return true;

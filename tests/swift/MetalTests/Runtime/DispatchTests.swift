@@ -117,6 +117,14 @@ import Testing
 
   private func edge(_ grid: Int, _ group: Int) -> Int { grid % group == 0 ? group : grid % group }
 
+  @Test(arguments: [MTL_ENTRY_RANGE, MTL_ENTRY_GROUP, MTL_ENTRY_THREAD])
+  func aGridWithoutThreadsRunsNothing(_ kind: Int) throws {
+    let kernel = try Self.object.get().kernel("tell", kind)
+    for grid in [(0, 1, 1), (5, 0, 1), (5, 1, 0)] {
+      #expect(Launch(grid: grid, group: (4, 1, 1)).run(kernel).fault == 0)
+    }
+  }
+
   // MARK: Order and memory
 
   @Test func aSeedChangesTheOrderAndNothingElse() throws {

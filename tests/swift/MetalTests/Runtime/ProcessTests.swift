@@ -7,6 +7,7 @@ import Testing
 @Suite struct ProcessTests {
   @Test(arguments: [
     "barriers", "faults", "fork_idle", "fork_busy", "exit_busy", "later_handler", "leaks", "no_memory",
+    "divisions",
   ])
   func endsWell(_ task: String) {
     #expect(RuntimeProgram.host.end(task) == .exited(0))

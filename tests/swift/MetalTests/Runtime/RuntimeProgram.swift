@@ -29,7 +29,7 @@ struct RuntimeProgram: Sendable {
       "dispatch", "divide", "faults", "fibers", "job", "kernel", "pool", "watchdog", "worker",
     ].map { "\(Self.sources)/\($0).c" }
     let arguments =
-      ["-O2", "-I", Self.sources, "-I", "\(Self.sources)/include", "-o", path]
+      ["-O2", "-fno-pie", "-no-pie", "-I", Self.sources, "-I", "\(Self.sources)/include", "-o", path]
       + ["\(directory)/program.c", "\(Self.sources)/switch.S"] + sources + objects
     let outcome = run(compiler[0], compiler.dropFirst() + arguments + ["-lpthread", "-ldl", "-lm"])
     precondition(outcome.succeeded, String(decoding: outcome.errors, as: UTF8.self))
@@ -246,6 +246,46 @@ struct RuntimeProgram: Sendable {
       check_that_dispatches_work();
     }
 
+    // Each way to write a division by zero of 77: from registers, from memory with every kind of address.
+    #if defined(__x86_64__)
+    #define DIVIDE(code, low_half)                                                                      \
+      static void code##_division(const mtl_launch *launch, const mtl_group *group) {                   \
+        unsigned long *results = launch->buffers[0], quotient, remainder;                               \
+        __asm__ volatile("movq $3, %%rcx\n movq $0, %%r9\n movq $3, %%r12\n movq %2, %%r13\n"            \
+                         "movq $77, %%rax\n movq $0, %%rdx\n" code##_text "\n movq %%rax, %0\n movq %%rdx, %1" \
+                         : "=&r"(quotient), "=&r"(remainder) : "r"(zeros)                               \
+                         : "rax", "rcx", "rdx", "r9", "r12", "r13", "cc", "memory");                    \
+        results[0] = quotient; results[1] = remainder; results[2] = low_half;                           \
+      }
+    unsigned long zeros[64];
+    #define register_text "divq %%r9"
+    #define low_register_text "idivl %%r9d"
+    #define short_register_text "divw %%r9w"
+    #define byte_text "divb %%r9b"
+    #define second_byte_text "divb %%ch"
+    #define base_text "divq (%%r13)"
+    #define near_text "divl 8(%%r13)"
+    #define far_text "divl 200(%%r13)"
+    #define index_text "idivl 40(%%r13,%%rcx,8)"
+    #define high_index_text "divq (%%r13,%%r12,4)"
+    #define relative_text "divq zeros(%%rip)"
+    DIVIDE(register, 0) DIVIDE(low_register, 0) DIVIDE(short_register, 0) DIVIDE(byte, 1) DIVIDE(second_byte, 1)
+    DIVIDE(base, 0) DIVIDE(near, 0) DIVIDE(far, 0) DIVIDE(index, 0) DIVIDE(high_index, 0) DIVIDE(relative, 0)
+    static void divisions(void) {
+      void *all[] = {register_division, low_register_division, short_register_division, byte_division,
+                     second_byte_division, base_division, near_division, far_division, index_division,
+                     high_index_division, relative_division};
+      for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        unsigned long results[3];
+        REQUIRE(dispatch(all[i], MTL_ENTRY_GROUP, 1, 1, results, 0).fault == 0);
+        // A division of bytes leaves the remainder above the quotient.
+        REQUIRE(results[2] ? results[0] == 77 << 8 : results[0] == 0 && results[1] == 77);
+      }
+    }
+    #else
+    static void divisions(void) {}
+    #endif
+
     // What the caller has linked in.
     __attribute__((weak)) int check(void);
     static void linked(void) { REQUIRE(check && check() == 0); }
@@ -254,7 +294,7 @@ struct RuntimeProgram: Sendable {
         {"barriers", barriers}, {"faults", faults}, {"fork_idle", fork_idle}, {"fork_busy", fork_busy},
         {"exit_busy", exit_busy}, {"earlier_handler", earlier_handler}, {"later_handler", later_handler},
         {"fault_outside", fault_outside}, {"sent_signal", sent_signal}, {"leaks", leaks}, {"no_memory", no_memory},
-        {"check", linked},
+        {"check", linked}, {"divisions", divisions},
     };
     int main(int count, char **arguments) {
       for (unsigned i = 0; i < sizeof tasks / sizeof *tasks; i++)
