@@ -42,3 +42,8 @@ mtl_kernel mtl_kernel_load(void *object, const char *symbol, mtl_u32 entry_kind,
   dl_iterate_phdr(visit, &kernel);
   return kernel;
 }
+
+const char *mtl_image_path(void) {
+  Dl_info image;
+  return dladdr(&mtl_host_runtime, &image) && image.dli_fname ? image.dli_fname : "";
+}

@@ -141,5 +141,8 @@ extern const mtl_header mtl_headers[];
 /// The same, for Swift, which does not import arrays of unknown length.
 const mtl_header *mtl_header_list(void);
 
+/// The file that this code was loaded from: a library, or the program; "" if the loader does not know.
+const char *mtl_image_path(void);
+
 #endif
 #endif

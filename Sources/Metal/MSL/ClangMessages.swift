@@ -94,12 +94,31 @@ struct ClangMessages {
 }
 
 /// Says in MSL's words what clang says in its own.
-private func readable(_ message: String) -> String {
+func readable(_ message: String) -> String {
   var text = message
   for (clang, metal) in replacements { text = text.replacing(clang, with: metal) }
+  if let missing = unsupported(text) { text += "; \(missing) are not supported by the software Metal yet" }
   if let mark = text.firstRange(of: LibraryCheck.mark) { text = String(text[mark.upperBound...]) }
   return text
 }
+
+/// What the unknown name of a message belongs to, where it is known why it is unknown.
+private func unsupported(_ message: String) -> String? {
+  let isUnknown = [
+    "use of undeclared identifier", "unknown type name", "no template named", "no member named",
+  ]
+  .contains(where: message.hasPrefix)
+  guard isUnknown, let name = message.split(separator: "'").dropFirst().first else { return nil }
+  return laterFeatures.first { name.hasPrefix($0.prefix) }?.what
+}
+
+private let laterFeatures: [(prefix: String, what: String)] = [
+  ("simdgroup_", "SIMD-group matrices"), ("simd_", "SIMD-group functions"), ("quad_", "quad-group functions"),
+  ("make_filled_simdgroup", "SIMD-group matrices"), ("atomic", "atomics"), ("texture", "textures"),
+  ("depth", "textures"), ("sampler", "samplers"), ("tensor", "tensors"), ("float2x", "matrices"),
+  ("float3x", "matrices"), ("float4x", "matrices"), ("half2x", "matrices"), ("half3x", "matrices"),
+  ("half4x", "matrices"), ("matrix", "matrices"), ("is_function_constant_defined", "function constants"),
+]
 
 /// The check compiles with the address spaces of SYCL standing for those of Metal.
 private let replacements = [

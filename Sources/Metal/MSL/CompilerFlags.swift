@@ -9,14 +9,15 @@ enum CompilerFlags {
   ]
   private static let language = [
     "-x", "c++", "-std=c++20", "-fdeclspec", "-nostdinc", "-nostdinc++", "-fsigned-char", "-fno-exceptions",
-    "-fno-rtti",
-    "-fno-strict-float-cast-overflow", "-fno-math-errno", "-fno-trapping-math",
+    "-fno-rtti", "-fno-strict-float-cast-overflow", "-fno-math-errno", "-fno-trapping-math",
   ]
 
   #if arch(arm64)
     private static let processor = ["-mcpu=native"]
+    private static let vectors: [String] = []
   #else
     private static let processor = ["-march=native"]
+    private static let vectors = ["-mprefer-vector-width=512"]
   #endif
 
   /// The preprocessor of MSL knows none of the host's macros.
@@ -26,44 +27,43 @@ enum CompilerFlags {
       "__METAL__=1", "__METAL_MACOS__=1", "__METAL_VERSION__=\(major * 100 + minor * 10)", "__clang__=1",
       "__HAVE_BFLOAT__=1",
     ]
+    let given = options.macros.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     let standard = major >= 4 ? "-std=c++17" : "-std=c++14"
-    let given = options.macros.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" }
-    return ["-E", "-x", "c++", standard, "-undef", "-nostdinc", "-nostdinc++", "-isystem", headers] + messages
-      + macros.map { "-D\($0)" } + given + ["-"]
+    return ["-E", "-x", "c++", standard, "-undef", "-nostdinc", "-nostdinc++", "-isystem", headers]
+      + messages + (macros + given).map { "-D\($0)" } + ["-"]
   }
 
   /// The check compiles as SYCL for a device: there address spaces are types that convert to the default one only,
   /// which stands for `thread`.
-  static func check(_ options: MSLOptions) -> [String] {
-    language + processor + macros(options) + messages + ["-Xclang", "-fsycl-is-device"]
-  }
+  static let check = language + processor + messages + ["-Xclang", "-fsycl-is-device"]
 
   static func code(_ options: MSLOptions) -> [String] {
-    let math =
-      switch options.mathMode {
-      case .safe: ["-ffp-contract=off", "-Xclang", "-ffloat16-excess-precision=none"]
-      case .relaxed, .fast:
-        // Kernels use INFINITY and test for NaN, so the rest of -ffinite-math-only stays out.
-        [
-          "-fassociative-math", "-freciprocal-math", "-fno-signed-zeros", "-fapprox-func",
-          "-ffp-contract=fast",
-          "-Xclang", "-ffloat16-excess-precision=fast",
-        ] + (MathLibraries.areVector ? ["-fveclib=libmvec"] : [])
-      }
-    return language + processor + macros(options) + math + messages + [
+    language + processor + math(options) + messages + vectors + [
       "-O3", "-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition", "-fno-plt",
+      "-fno-stack-protector", "-fno-asynchronous-unwind-tables",
       // Large frames touch each page, so that an overflow meets the guard page under the stack.
-      "-fno-stack-protector", "-fstack-clash-protection",
-      "-fno-asynchronous-unwind-tables", "-mprefer-vector-width=512",
+      "-fstack-clash-protection",
     ]
   }
 
-  static func link(_ object: String, _ library: String) -> [String] {
-    ["-shared", "-s", "-o", library, object]
+  private static func math(_ options: MSLOptions) -> [String] {
+    if options.mathMode == .safe {
+      return ["-ffp-contract=off", "-Xclang", "-ffloat16-excess-precision=none"]
+    }
+    // Kernels use INFINITY and test for NaN, so that -ffinite-math-only stays out.
+    let fast = [
+      "-fassociative-math", "-freciprocal-math", "-fno-signed-zeros", "-ffp-contract=fast", "-Xclang",
+      "-ffloat16-excess-precision=fast",
+    ]
+    return options.preciseFunctions ? fast : fast + fastFunctions
   }
 
-  private static func macros(_ options: MSLOptions) -> [String] {
-    ["-DMTL_KERNEL_CODE=1"] + (options.preciseFunctions ? ["-DMTL_PRECISE_FUNCTIONS=1"] : [])
+  /// The vector forms of libmvec are off by up to four units in the last place.
+  private static let fastFunctions =
+    ["-fapprox-func"] + (MathLibraries.areVector ? ["-fveclib=libmvec"] : [])
+
+  static func link(_ object: String, _ library: String) -> [String] {
+    ["-shared", "-s", "-o", library, object]
   }
 }
 

@@ -33,9 +33,15 @@ struct CompilerRun: Sendable {
     let source = SourceText(text)
     let translator = Translator(source, try tokens(source))
     var report = translator.report
-    let outcome = try clang(header().arguments + ["-fsyntax-only", "-"], input: translator.checked.text)
-    let messages = ClangMessages { translator.checked.source(line: $0, column: $1) }
-    for group in messages.groups(in: outcome.text) { report.add(group) }
+    let locate = { translator.checked.source(line: $0, column: $1) }
+    let dump = translator.namesThreadMemory ? ["-Xclang", "-ast-dump"] : []
+    let outcome = try clang(
+      header().arguments + ["-fsyntax-only"] + dump + ["-"], input: translator.checked.text)
+    for group in ClangMessages(locate: locate).groups(in: outcome.text) { report.add(group) }
+    if report.isEmpty, !dump.isEmpty {
+      let tree = String(decoding: outcome.output, as: UTF8.self)
+      report.add(AddressSpaceConversions(dump: tree, locate: locate).errors)
+    }
     if !report.isEmpty { throw MSLError(kind: .compileFailure, message: report.text(source)) }
     guard outcome.succeeded else { throw failure("checking a library failed", outcome) }
     return translator.translation

@@ -30,8 +30,8 @@ final class MSLCompiler: Sendable {
   func program(_ text: String, _ options: MSLOptions) throws(MSLError) -> MSLProgram {
     let toolchain = try toolchain()
     let key = Digest(
-      parts: ["library", text] + Self.parts(options) + [CompilerFlags.check(options).joined(separator: " ")]
-        + surroundings(toolchain))
+      parts: ["library", text, BuildIdentity.text, CompilerFlags.check.joined(separator: " ")]
+        + Self.parts(options) + surroundings(toolchain))
     if let known = recall(key) { return known }
     let cache = try CacheDirectory(environment)
     let name = "\(key.text).library"

@@ -17,7 +17,7 @@ struct PrecompiledHeader: Sendable {
   }
 
   private static func flags(_ kind: Kind, _ options: MSLOptions) -> [String] {
-    kind == .check ? CompilerFlags.check(options) : CompilerFlags.code(options)
+    kind == .check ? CompilerFlags.check : CompilerFlags.code(options)
   }
 
   /// The arguments that compile with it.

@@ -20,10 +20,13 @@ struct Translator {
   private(set) var code: GeneratedText
   private(set) var kernels: [TranslatedKernel] = []
   private(set) var report = DiagnosticReport()
+  /// Whether something in it may point to `thread` memory.
+  let namesThreadMemory: Bool
 
   init(_ source: SourceText, _ tokens: [Token]) {
     self.source = source
     let tree = TokenTree(tokens)
+    namesThreadMemory = tokens.contains { $0.text == AddressSpace.thread.rawValue }
     // Without matching brackets there are no declarations to be found; clang tells what is wrong.
     let declarations = tree.isBalanced ? DeclarationParser.declarations(of: tree) : []
     let rewriter = Rewriter(tree, declarations)

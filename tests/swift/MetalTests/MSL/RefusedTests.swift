@@ -85,6 +85,34 @@ private let programs: [RefusedProgram] = [
     "void f(threadgroup float *x) {}\nkernel void k(device float *x) { @f(x); }",
     "no matching function for call to 'f'"),
   .init(
+    "thread pointer to device memory", "kernel void k(device float *x) { thread float *p = @x; p[0] = 1; }",
+    "initializing 'thread float *' with an expression of type 'device float *' changes address space of pointer"
+  ),
+  .init(
+    "thread pointer assigned constant memory",
+    "kernel void k(constant float *x) {\n  thread const float *p;\n  p = @x + 1;\n}",
+    "assigning 'const constant float *' to 'thread const float *' changes address space of pointer"),
+  .init(
+    "thread reference to device memory",
+    "kernel void k(device float *x) {\n  thread float &p = @x[2];\n  p = 1;\n}",
+    "binding reference of type 'thread float' to value of type 'device float' changes address space"),
+  .init(
+    "device memory for a thread parameter",
+    "void f(thread float &x) { x = 1; }\nkernel void k(device float *x) { f(@x[0]); }",
+    "binding reference of type 'thread float' to value of type 'device float' changes address space"),
+  .init(
+    "device pointer for a thread parameter",
+    "struct S { float a; void set(thread float *x) thread { a = *x; } };\n"
+      + "kernel void k(device float *x) { S s; float y = 0; s.set(&y); s.set(@x); }",
+    "passing 'device float *' to parameter of type 'thread float *' changes address space of pointer"),
+  .init(
+    "device pointer for a thread template parameter",
+    "template <typename T> T get(thread const T *x) { return *x; }\nkernel void k(device float *x) { x[0] = @get(x); }",
+    "no matching function for call to 'get'"),
+  .init(
+    "cast to a thread pointer", "kernel void k(device float *x) { float y = *@(thread float *)x; }",
+    "casting 'device float *' to type 'thread float *' changes address space of pointer"),
+  .init(
     "write through constant", "kernel void k(constant float *x) { x[0] @= 1; }",
     "read-only variable is not assignable"),
   .init(
@@ -228,6 +256,14 @@ private let programs: [RefusedProgram] = [
     "two kernels of one name",
     "kernel void k(device float *x) {}\nnamespace a { [[host_name(\"k\")]] kernel void @f(device float *x) {} }",
     "redefinition of kernel 'k'"),
+
+  .init(
+    "SIMD-group function", "kernel void k(device float *x) { x[0] = @simd_sum(x[1]); }",
+    "use of undeclared identifier 'simd_sum'; SIMD-group functions are not supported by the software Metal yet"
+  ),
+  .init(
+    "atomics", "kernel void k(device @atomic_int *x) {}",
+    "unknown type name 'atomic_int'; atomics are not supported by the software Metal yet"),
 
   // What clang finds
   .init(
