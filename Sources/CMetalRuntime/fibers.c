@@ -9,6 +9,10 @@
 // Arenas begin at multiples of this, and none is larger.
 #define ARENA_ALIGNMENT ((uintptr_t)1 << 30)
 
+#ifndef MADV_GUARD_INSTALL // of Linux 6.13
+#define MADV_GUARD_INSTALL 102
+#endif
+
 // The tops of the stacks are spread over a page, or all of them would compete for the same lines of the first cache.
 #define COLOURS 32
 #define COLOUR_BYTES 128
@@ -58,13 +62,25 @@ static char *map_aligned(size_t bytes) {
   return aligned;
 }
 
-// Header, then for each fiber a guard page and its stack.
-static bool make_accessible(char *arena, size_t header, size_t guard, size_t slot, size_t count) {
-  if (mprotect(arena, header, PROT_READ | PROT_WRITE) != 0) return false;
-  for (size_t i = 0; i < count; i++) {
-    char *stack = arena + header + i * slot + guard;
-    if (mprotect(stack, slot - guard, PROT_READ | PROT_WRITE) != 0) return false;
-  }
+// How many stacks share a guard page. A process may have 65530 mappings, and each page that is protected makes two:
+// where there are very many processors and the kernel has no other guards, not every stack can have its own.
+static size_t stacks_of_guard(char *first_guard, size_t page, size_t count) {
+  if (madvise(first_guard, page, MADV_GUARD_INSTALL) == 0) return 1;
+  size_t mappings = 32768 / (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+  return 1 + 2 * count / (mappings + 1);
+}
+
+static bool protect(char *page, size_t bytes) {
+  return madvise(page, bytes, MADV_GUARD_INSTALL) == 0 || mprotect(page, bytes, PROT_NONE) == 0;
+}
+
+// Header, then for each fiber a page to guard and its stack.
+static bool make_accessible(char *arena, size_t bytes, size_t header, size_t page, size_t slot) {
+  if (mprotect(arena, bytes, PROT_READ | PROT_WRITE) != 0) return false;
+  char *stacks = arena + header;
+  size_t count = (bytes - header) / slot, step = stacks_of_guard(stacks, page, count);
+  for (size_t i = 0; i < count; i += step)
+    if (!protect(stacks + i * slot, page)) return false;
   return true;
 }
 
@@ -76,7 +92,7 @@ static mtl_fiber_group *make_group(size_t count, size_t stack_bytes) {
   size_t bytes = header + count * slot;
   char *arena = map_aligned(bytes);
   if (!arena) return NULL;
-  if (!make_accessible(arena, header, page, slot, count)) {
+  if (!make_accessible(arena, bytes, header, page, slot)) {
     munmap(arena, bytes);
     return NULL;
   }

@@ -16,8 +16,8 @@ enum {
 /// barrier finds it without a thread-local variable.
 typedef struct mtl_fiber_group mtl_fiber_group;
 
-/// Makes room for `count` stacks of `stack_bytes` (0 for the default) in `*group`, which may be NULL. False if there are
-/// more than MTL_MAX_FIBERS, or no memory; then the old stacks are gone as well.
+/// Makes room for `count` stacks of `stack_bytes` (0 for the default) in `*group`, which may be NULL. False if these are
+/// more than MTL_MAX_FIBERS, or there is no memory; then the old stacks are gone as well.
 bool mtl_fibers_reserve(mtl_fiber_group **group, size_t count, size_t stack_bytes);
 
 /// Runs one threadgroup of kernel->entry, a mtl_thread_entry, to its end. The stacks must have been reserved.

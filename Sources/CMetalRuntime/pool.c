@@ -28,7 +28,9 @@ static _Atomic bool caller_waits;
 static void park(_Atomic mtl_u32 *word, mtl_u32 value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
-static void wake(_Atomic mtl_u32 *word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0); }
+static void wake(_Atomic mtl_u32 *word, int count) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
 
 static inline void relax(void) {
 #if defined(__x86_64__)

@@ -146,7 +146,8 @@ template <class V>
 MTL_INLINE V ldexp(V x, integers_t<V> k) {
   using D = typename integers<V>::wide;
   using L = typename integers<V>::wide_integer;
-  L bounded = converted<L>(__builtin_elementwise_min(__builtin_elementwise_max(k, integers_t<V>(-400)), integers_t<V>(400)));
-  return converted<V>(converted<D>(x) * __builtin_bit_cast(D, (bounded + 1023) << 52));
+  using I = integers_t<V>;
+  I bounded = __builtin_elementwise_min(__builtin_elementwise_max(k, I(-400)), I(400));
+  return converted<V>(converted<D>(x) * __builtin_bit_cast(D, (converted<L>(bounded) + 1023) << 52));
 }
 }  // namespace mtl::core
