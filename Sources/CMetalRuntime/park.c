@@ -10,6 +10,47 @@
 #include <time.h>
 #include <unistd.h>
 
+// Between two looks at the clock this thread was not running.
+#define PREEMPTED_NANOSECONDS 20000
+
+#define MAX_PENALTY 64
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static bool watch(const mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
+  uint64_t start = mtl_clock_now(), last = start;
+  for (;;) {
+    for (int i = 0; i < 16; i++) {
+      if (mtl_signal_value(signal) != seen) return true;
+      relax();
+    }
+    uint64_t now = mtl_clock_now();
+    if (now - start >= nanoseconds || now - last >= PREEMPTED_NANOSECONDS) return false;
+    last = now;
+  }
+}
+
+// The counts are hints: it does no harm when threads overwrite each other's.
+bool mtl_signal_spin(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
+  uint32_t skips = __atomic_load_n(&signal->spins_to_skip, __ATOMIC_RELAXED);
+  if (skips > 0) {
+    __atomic_store_n(&signal->spins_to_skip, skips - 1, __ATOMIC_RELAXED);
+    return false;
+  }
+  bool changed = watch(signal, seen, nanoseconds);
+  uint32_t penalty = __atomic_load_n(&signal->penalty, __ATOMIC_RELAXED) * 2;
+  penalty = changed ? 0 : penalty == 0 ? 1 : penalty < MAX_PENALTY ? penalty : MAX_PENALTY;
+  __atomic_store_n(&signal->penalty, penalty, __ATOMIC_RELAXED);
+  __atomic_store_n(&signal->spins_to_skip, penalty, __ATOMIC_RELAXED);
+  return changed;
+}
+
 void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
   struct timespec timeout = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
   __atomic_fetch_add(&signal->sleepers, 1, __ATOMIC_SEQ_CST);

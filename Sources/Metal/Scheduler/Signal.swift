@@ -17,14 +17,8 @@ final class Signal: @unchecked Sendable {
 
   /// Returns once the number differs from `seen`: watches it for a while, then sleeps. Nil sleeps without end.
   func wait(from seen: UInt32, spin: UInt64, timeout: UInt64? = nil) {
-    let start = mtl_clock_now()
-    while mtl_clock_now() - start < spin {
-      for _ in 0..<32 {
-        if value != seen { return }
-        mtl_pause()
-      }
-    }
-    if value == seen { mtl_signal_sleep(signal, seen, timeout ?? 0) }
+    if value != seen || spin > 0 && mtl_signal_spin(signal, seen, spin) { return }
+    mtl_signal_sleep(signal, seen, timeout ?? 0)
   }
 
   /// Waits until the condition, which changes only before `advance()`, holds; false when the time is over first.
