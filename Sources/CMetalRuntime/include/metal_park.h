@@ -35,7 +35,7 @@ static inline void mtl_signal_advance(mtl_signal *signal) {
 /// Nanoseconds of the host's monotonic clock.
 uint64_t mtl_clock_now(void);
 
-/// Starts a thread that never ends, named `name`, deaf to the signals a terminal or parent sends; 0 when there is none.
+/// Starts a thread that runs `body`, named `name`, deaf to the signals a terminal or parent sends; 0 when there is none.
 int mtl_start_thread(const char *name, void (*body)(void *), void *context);
 
 #endif

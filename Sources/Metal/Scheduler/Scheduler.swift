@@ -38,14 +38,17 @@ final class Scheduler: @unchecked Sendable {
     var calls = 0
     /// Threads that were called or started and have taken no role yet. One is enough: it calls the next if need be.
     var arriving = 0
-    /// Whether handlers are due that nobody calls; otherwise who arrives lets the last leader come back first.
-    var isUrgent = false
+    var isStopping = false
+
+    /// Roles that nobody has.
+    var openRoles: Int { (hasLeader || queues.isEmpty ? 0 : 1) + lanesToHandle.count }
   }
 
   private enum Role {
     case lead
     case handle(QueueLane)
     case rest
+    case stop
   }
 
   init(switches: Switches) {
@@ -57,6 +60,13 @@ final class Scheduler: @unchecked Sendable {
   /// Starts the first thread; false when the system has none left.
   func start() -> Bool {
     state.withLock { $0.threads == 0 ? startThread(&$0) : true }
+  }
+
+  /// Ends the threads; nothing is left for them to do, since all work keeps the device alive.
+  func stop() {
+    state.withLock { $0.isStopping = true }
+    work.advance()
+    help.advance()
   }
 
   private func startThread(_ state: inout State) -> Bool {
@@ -132,29 +142,29 @@ extension Scheduler {
       isArriving = false
       switch role {
       case .lead: lead()
-      case .handle(let lane): callHandlers(of: lane)
-      case .rest:
-        help.wait(spin: Scheduler.helperSpin, answerCall)
-        help.wait(spin: 0, until: mtl_clock_now() + Scheduler.patience) { state.withLock { $0.isUrgent } }
-        isArriving = true
+      case .handle(let lane): if callHandlers(of: lane) { lead() }
+      case .rest: rest()
+      case .stop: return
       }
     }
   }
 
-  private func answerCall() -> Bool {
-    state.withLock { state in
-      guard state.calls > 0 else { return false }
-      state.calls -= 1
-      return true
-    }
-  }
-
-  private func takeRole(_ isArriving: Bool) -> Role {
-    let (role, needsMore) = state.withLock { state -> (Role, Bool) in
-      if isArriving {
+  /// Until somebody calls for this thread, or for any other that rests.
+  private func rest() {
+    help.wait(spin: Scheduler.helperSpin) {
+      state.withLock { state in
+        if state.isStopping { return true }
+        guard state.called > 0 else { return false }
+        state.called -= 1
         state.arriving -= 1
-        state.isUrgent = false
+        return true
       }
+    }
+  }
+
+  private func takeRole() -> Role {
+    state.withLock { state in
+      if state.isStopping { return .stop }
       if !state.hasLeader {
         state.hasLeader = true
         return (.lead, !state.lanesToHandle.isEmpty)
@@ -175,6 +185,7 @@ extension Scheduler {
     while true {
       let seen = work.value
       guard let lane = nextLane() else {
+        if state.withLock({ $0.isStopping }) { return }
         work.wait(from: seen, spin: Scheduler.leaderSpin)
         continue
       }
@@ -187,9 +198,10 @@ extension Scheduler {
   private func nextLane() -> QueueLane? {
     dawdle()
     let turn = pace?.next() ?? 1
+    var idle: [SoftwareCommandQueue] = []
     let (lane, needsHelp) = state.withLock { state in
       rotate(&state.queues, by: turn)
-      let lane = feedEngines(&state)
+      let lane = feedEngines(&state, &idle)
       return (lane, !state.lanesToHandle.isEmpty)
     }
     if needsHelp { callForHelp() }
@@ -202,8 +214,9 @@ extension Scheduler {
     queues = Array(queues[middle...] + queues[..<middle])
   }
 
-  /// Gives the queues' engines what is committed until one can run; forgets queues with nothing left.
-  private func feedEngines(_ state: inout State) -> QueueLane? {
+  /// Gives the queues' engines what is committed until one can run. Takes queues with nothing left out of the state;
+  /// the caller lets go of them outside the lock, since that may be the end of the queue and of its device.
+  private func feedEngines(_ state: inout State, _ idle: inout [SoftwareCommandQueue]) -> QueueLane? {
     var index = 0
     while index < state.queues.count {
       let lane = state.queues[index].lane
@@ -212,7 +225,7 @@ extension Scheduler {
       if lane.engine.canRun { return lane }
       if lane.isIdle {
         lane.isListed = false
-        state.queues.remove(at: index)
+        idle.append(state.queues.remove(at: index))
       } else {
         index += 1
       }
@@ -230,10 +243,11 @@ extension Scheduler {
   /// Takes what has ended out of the engine. Returns the lane when the caller shall call its handlers and leads no more.
   private func settle(_ lane: QueueLane) -> QueueLane? {
     guard lane.engine.hasFinished else { return nil }
+    var idle: [SoftwareCommandQueue] = []
     let (handler, needsHelp) = state.withLock { state -> (QueueLane?, Bool) in
       lane.takeFinished()
       if lane.isHandling { return (nil, false) }
-      if feedEngines(&state) != nil {
+      if feedEngines(&state, &idle) != nil {
         handOver(lane, &state)
         return (nil, true)
       }

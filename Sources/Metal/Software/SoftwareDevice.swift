@@ -31,6 +31,8 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
     maxThreads = min(switches.maxThreads ?? 1024, 1024)
   }
 
+  deinit { scheduler.stop() }
+
   let name = "Ingot Software Device (\(processorKind), \(coreCount) cores)"
   let registryID: UInt64 = 1
   let architecture = MTLArchitecture(name: "ingot_software_\(processorKind)")

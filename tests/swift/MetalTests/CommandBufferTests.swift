@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Glibc
 import Synchronization
 import Testing
@@ -244,4 +245,31 @@ import Testing
     let expected = (1...50 as ClosedRange<UInt32>).reduce(0) { $0 &* 3 &+ $1 }
     #expect(buffers.allSatisfy { $0.words[0] == expected })
   }
+
+  @Test("The threads of a device end with it")
+  func threadsEndWithTheDevice() async {
+    await #expect(processExitsWith: .success) {
+      func threads() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count { task in
+          (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)) == "metal-device\n"
+        }
+      }
+      for seed in [nil, 4] as [UInt64?] {
+        let device = try makeDevice { $0.seed = seed }
+        let queue = try #require(device.makeCommandQueue())
+        for _ in 0..<20 {
+          let commandBuffer = try #require(queue.makeCommandBuffer())
+          commandBuffer.addCompletedHandler { _ in usleep(100) }
+          commandBuffer.commit()
+          wait(for: commandBuffer)
+        }
+        #expect(try threads() > 0)
+      }
+      for _ in 0..<1000 where try threads() > 0 { usleep(1000) }
+      #expect(try threads() == 0)
+    }
+  }
 }
+
+/// Waiting is not for async functions.
+private func wait(for commandBuffer: any MTLCommandBuffer) { commandBuffer.waitUntilCompleted() }
