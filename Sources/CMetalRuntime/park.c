@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "metal_park.h"
 
-#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -59,8 +58,8 @@ void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds) {
   __atomic_fetch_sub(&signal->sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
-void mtl_signal_wake(mtl_signal *signal) {
-  syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
+void mtl_signal_wake(mtl_signal *signal, int sleepers) {
+  syscall(SYS_futex, &signal->value, FUTEX_WAKE_PRIVATE, sleepers, 0, 0, 0);
 }
 
 void mtl_lock_take_slowly(mtl_lock *lock) {
@@ -70,7 +69,7 @@ void mtl_lock_take_slowly(mtl_lock *lock) {
         __atomic_compare_exchange_n(&lock->state, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
       return;
     }
-    mtl_pause();
+    relax();
   }
   while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0) {
     syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, 0, 0, 0);

@@ -24,12 +24,32 @@ bool mtl_signal_spin(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds);
 /// Sleeps unless the value has changed from `seen`; `nanoseconds` 0 is for ever. May wake without reason.
 void mtl_signal_sleep(mtl_signal *signal, uint32_t seen, uint64_t nanoseconds);
 
-void mtl_signal_wake(mtl_signal *signal);
+void mtl_signal_wake(mtl_signal *signal, int sleepers);
 
-/// Makes the value grow and wakes every sleeper; costs no system call when there is none.
-static inline void mtl_signal_advance(mtl_signal *signal) {
+/// Makes the value grow and wakes at most so many sleepers; costs no system call when there is none.
+static inline void mtl_signal_advance(mtl_signal *signal, int sleepers) {
   __atomic_fetch_add(&signal->value, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&signal->sleepers, __ATOMIC_SEQ_CST) != 0) mtl_signal_wake(signal);
+  if (__atomic_load_n(&signal->sleepers, __ATOMIC_SEQ_CST) != 0) mtl_signal_wake(signal, sleepers);
+}
+
+/// A lock for moments: a thread that finds it taken looks again for a while before it sleeps. (Swift's Mutex on Linux
+/// inherits priorities, and takes tens of microseconds to change hands.)
+typedef struct mtl_lock {
+  uint32_t state; // 0 free, 1 taken, 2 taken and somebody sleeps
+} mtl_lock;
+
+void mtl_lock_take_slowly(mtl_lock *lock);
+void mtl_lock_wake(mtl_lock *lock);
+
+static inline void mtl_lock_take(mtl_lock *lock) {
+  uint32_t free = 0;
+  if (!__atomic_compare_exchange_n(&lock->state, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    mtl_lock_take_slowly(lock);
+  }
+}
+
+static inline void mtl_lock_give(mtl_lock *lock) {
+  if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2) mtl_lock_wake(lock);
 }
 
 /// Nanoseconds of the host's monotonic clock.

@@ -10,8 +10,7 @@ final class Scheduler: @unchecked Sendable {
 
   private static let leaderSpin: UInt64 = 50_000
   private static let helperSpin: UInt64 = 20_000
-  /// How long a thread that calls handlers may take to lead again before another one leads.
-  private static let patience: UInt64 = 100_000
+  private static let patience: UInt64 = 2_000
 
   private let switches: Switches
   private let runner: CommandRunner
@@ -30,13 +29,10 @@ final class Scheduler: @unchecked Sendable {
     /// Lanes whose handlers nobody calls yet.
     var lanesToHandle: [QueueLane] = []
     var threads = 0
-    /// Threads that call handlers, which may block.
-    var handling = 0
-    /// Threads that rest and that nobody has called.
+    /// Threads that nobody has called, calls that no thread has answered, threads called or started and without a
+    /// role yet.
     var resting = 0
-    /// Calls that no resting thread has answered yet.
-    var calls = 0
-    /// Threads that were called or started and have taken no role yet. One is enough: it calls the next if need be.
+    var called = 0
     var arriving = 0
     var isStopping = false
 
@@ -105,42 +101,50 @@ extension Scheduler {
       return !state.hasLeader
     }
     work.advance()
-    if needsLeader { callForHelp(isUrgent: false) }
+    if needsLeader, !leaderComesBack() { callForHelp() }
+  }
+
+  /// Who calls handlers usually leads again in less time than it takes to wake somebody else.
+  private func leaderComesBack() -> Bool {
+    let end = mtl_clock_now() + Scheduler.patience
+    repeat {
+      if state.withLock({ $0.hasLeader }) { return true }
+    } while mtl_clock_now() < end
+    return false
   }
 
   /// A queue that waits for an event may go on.
   func eventChanged() {
     work.advance()
-    if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp(isUrgent: false) }
+    if state.withLock({ !$0.hasLeader && !$0.queues.isEmpty }) { callForHelp() }
   }
 
-  private func callForHelp(isUrgent: Bool = true) {
-    let isCalling = state.withLock { state in
-      let wasUrgent = state.isUrgent
-      state.isUrgent = wasUrgent || isUrgent
-      guard state.arriving == 0 else { return state.isUrgent != wasUrgent }
-      guard state.resting > 0 else {
-        // Any other thread is between two roles, and finds this one.
-        if state.threads == state.handling + (state.hasLeader ? 1 : 0) { _ = startThread(&state) }
-        return false
+  /// Wakes or starts a thread for each role that nobody has and nobody is on the way to.
+  private func callForHelp() {
+    let calls = state.withLock { state in
+      var calls = 0
+      while state.arriving < state.openRoles {
+        if state.resting > 0 {
+          state.resting -= 1
+          state.called += 1
+          state.arriving += 1
+          calls += 1
+        } else if !startThread(&state) {
+          break
+        }
       }
-      state.resting -= 1
-      state.calls += 1
-      state.arriving += 1
-      return true
+      return calls
     }
-    if isCalling { help.advance() }
+    if calls > 0 { help.advance(waking: calls) }
   }
 }
 
 // The threads.
 extension Scheduler {
   private func threadMain() {
-    var isArriving = true
+    state.withLock { $0.arriving -= 1 }
     while true {
-      let role = takeRole(isArriving)
-      isArriving = false
-      switch role {
+      switch takeRole() {
       case .lead: lead()
       case .handle(let lane): if callHandlers(of: lane) { lead() }
       case .rest: rest()
@@ -167,17 +171,12 @@ extension Scheduler {
       if state.isStopping { return .stop }
       if !state.hasLeader {
         state.hasLeader = true
-        return (.lead, !state.lanesToHandle.isEmpty)
+        return .lead
       }
-      if let lane = state.lanesToHandle.popLast() {
-        state.handling += 1
-        return (.handle(lane), !state.lanesToHandle.isEmpty)
-      }
+      if let lane = state.lanesToHandle.popLast() { return .handle(lane) }
       state.resting += 1
-      return (.rest, false)
+      return .rest
     }
-    if needsMore { callForHelp() }
-    return role
   }
 
   /// Runs commands until there are handlers to call and nothing else to do.
@@ -190,7 +189,7 @@ extension Scheduler {
         continue
       }
       lane.engine.run(runner)
-      if let lane = settle(lane) { return callHandlers(of: lane) }
+      if let lane = settle(lane), !callHandlers(of: lane) { return }
     }
   }
 
@@ -252,7 +251,6 @@ extension Scheduler {
         return (nil, true)
       }
       lane.isHandling = true
-      state.handling += 1
       state.hasLeader = false
       return (lane, !state.lanesToHandle.isEmpty)
     }
@@ -260,22 +258,43 @@ extension Scheduler {
     return handler
   }
 
-  private func callHandlers(of lane: QueueLane) {
+  /// Returns whether the caller leads afterwards.
+  private func callHandlers(of lane: QueueLane) -> Bool {
     var delay = switches.seed.map { SeededGenerator(seed: $0, mtl_clock_now()) }
-    while let notice = nextNotice(of: lane) {
+    var leads = false
+    while let notice = nextNotice(of: lane, &leads) {
       Scheduler.pause(&delay, atMost: 300_000)
       switch notice {
       case .scheduled(let commandBuffer): commandBuffer.runScheduledHandlers()
-      case .ended(let commandBuffer): commandBuffer.finish()
+      case .ended(let commandBuffer):
+        commandBuffer.runCompletedHandlers()
+        commandBuffer.releaseResources()
+        // Before those who wait go on: what they commit next finds a leader that is awake.
+        leads = takeLead()
+        commandBuffer.finish()
       }
     }
+    return leads
   }
 
-  private func nextNotice(of lane: QueueLane) -> QueueLane.Notice? {
+  /// What handlers are to be told next, by a thread that does not lead.
+  private func nextNotice(of lane: QueueLane, _ leads: inout Bool) -> QueueLane.Notice? {
+    let led = leads
+    let (notice, needsHelp) = state.withLock { state -> (QueueLane.Notice?, Bool) in
+      guard let notice = lane.takeNoticeOrStop() else { return (nil, false) }
+      if led { state.hasLeader = false }
+      return (notice, led && state.openRoles > 0)
+    }
+    if notice != nil { leads = false }
+    if needsHelp { callForHelp() }
+    return notice
+  }
+
+  private func takeLead() -> Bool {
     state.withLock { state in
-      let notice = lane.takeNoticeOrStop()
-      if notice == nil { state.handling -= 1 }
-      return notice
+      let isFree = !state.hasLeader
+      if isFree { state.hasLeader = true }
+      return isFree
     }
   }
 

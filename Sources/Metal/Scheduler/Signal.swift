@@ -13,7 +13,7 @@ final class Signal: @unchecked Sendable {
 
   var value: UInt32 { mtl_signal_value(signal) }
 
-  func advance() { mtl_signal_advance(signal) }
+  func advance(waking sleepers: Int = .max) { mtl_signal_advance(signal, Int32(clamping: sleepers)) }
 
   /// Returns once the number differs from `seen`: watches it for a while, then sleeps. Nil sleeps without end.
   func wait(from seen: UInt32, spin: UInt64, timeout: UInt64? = nil) {

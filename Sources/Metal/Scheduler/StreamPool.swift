@@ -1,18 +1,15 @@
-import Synchronization
-
 /// Streams of finished command buffers, to be used again: their memory is warm.
 final class StreamPool: Sendable {
   private static let capacity = 64
 
-  /// Plain memory that nobody else refers to.
-  private struct Idle: @unchecked Sendable {
-    var streams: [UnsafeMutablePointer<CommandStream>] = []
+  private let idle = Guarded<[UnsafeMutablePointer<CommandStream>]>([])
+
+  deinit {
+    for stream in idle.withLock({ $0 }) { StreamPool.free(stream) }
   }
 
-  private let idle = Mutex(Idle())
-
   func take() -> UnsafeMutablePointer<CommandStream> {
-    if let stream = idle.withLock({ $0.streams.popLast() }) { return stream }
+    if let stream = idle.withLock({ $0.popLast() }) { return stream }
     let stream = UnsafeMutablePointer<CommandStream>.allocate(capacity: 1)
     stream.initialize(to: CommandStream())
     return stream
@@ -20,15 +17,16 @@ final class StreamPool: Sendable {
 
   func giveBack(_ stream: UnsafeMutablePointer<CommandStream>) {
     stream.pointee.reset()
-    let address = UInt(bitPattern: stream)
     let isKept = idle.withLock { idle in
-      guard idle.streams.count < StreamPool.capacity else { return false }
-      idle.streams.append(UnsafeMutablePointer(bitPattern: address)!)
+      guard idle.count < StreamPool.capacity else { return false }
+      idle.append(stream)
       return true
     }
-    if !isKept {
-      stream.pointee.deallocate()
-      stream.deallocate()
-    }
+    if !isKept { StreamPool.free(stream) }
+  }
+
+  private static func free(_ stream: UnsafeMutablePointer<CommandStream>) {
+    stream.pointee.deallocate()
+    stream.deallocate()
   }
 }

@@ -41,7 +41,12 @@ final class SoftwareCommandBuffer: MTLCommandBuffer, @unchecked Sendable {
 
   deinit {
     // As on a Mac: handlers of a command buffer that is dropped without a commit run all the same.
-    if !isFinished.load(ordering: .acquiring) { finish() }
+    if !isFinished.load(ordering: .acquiring) {
+      runScheduledHandlers()
+      runCompletedHandlers()
+      releaseResources()
+      finish()
+    }
     LiveObject.commandBuffers.released()
   }
 
@@ -168,19 +173,20 @@ extension SoftwareCommandBuffer {
     for handler in handlers { handler(self) }
   }
 
-  /// Handlers, then resources, then the slot, then those who wait.
-  func finish() {
-    runScheduledHandlers()
+  func runCompletedHandlers() {
     let handlers = completedHandlers
     completedHandlers = []
     for handler in handlers { handler(self) }
-    releaseResources()
+  }
+
+  /// The last step, after handlers and resources: gives back the slot and wakes those who wait.
+  func finish() {
     isFinished.store(true, ordering: .releasing)
     queue.returnSlot()
     queue.progress.advance()
   }
 
-  private func releaseResources() {
+  func releaseResources() {
     residencySets = []
     if let stream {
       self.stream = nil
