@@ -26,7 +26,7 @@ SOURCES = [
     " t[0] = x[0]; threadgroup_barrier(mem_flags::mem_threadgroup); x[0] = t[0]; }",
     PRELUDE + "kernel void busy(device uint *x) {"
     " uint v = x[0]; for (uint i = 0; i < 30000000; ++i) v = v * 1664525u + 1013904223u; x[0] = v; }",
-    PRELUDE + "kernel void fault(device float *x) { x[1ul << 40] = 1; }",
+    PRELUDE + "kernel void fault(device float *x) { x[1ul << 50] = 1; }",
     PRELUDE + "kernel void large(device float *x) {"
     " threadgroup float t[30000]; t[0] = x[0]; threadgroup_barrier(mem_flags::mem_threadgroup); x[0] = t[0]; }",
     PRELUDE + "kernel void none() {} kernel void unused(device char *x, constant float &a) {}",

@@ -46,7 +46,7 @@ enum Sources {
     #include <metal_stdlib>
     using namespace metal;
     kernel void stray(device int *x [[buffer(0)]], uint i [[thread_position_in_grid]]) {
-      x[i + 1000000000u] = 1;
+      x[i + (1ul << 50)] = 1;  // no address at all, so nobody else's memory is hit
     }
     kernel void fine(device int *x [[buffer(0)]], uint i [[thread_position_in_grid]]) { x[i] = 1; }
     """
