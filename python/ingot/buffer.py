@@ -127,10 +127,11 @@ class Buffer:
             submission.wait()
             total = buffer.numpy().sum()
         """
+        memory = self._memory  # first: another thread may close the buffer during the call
         status = buffer_get_contents(self._buffer, _READ, _NULL)
         if status:
             raise self._failure(status)
-        return _ndarray(self._shape, self._dtype, self._memory)
+        return _ndarray(self._shape, self._dtype, memory)
 
     def __array__(
         self,
