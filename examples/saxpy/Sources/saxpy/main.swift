@@ -11,5 +11,5 @@ let x = try device.array((0..<(1 << 20)).map(Float.init))
 let y = try device.zeros([x.count], .float32)
 let encoder = device.encoder(label: "saxpy")
 try encoder.dispatch(saxpy, x, y, .float(2), grid: x.count)
-_ = try encoder.commitAndWait()
+try encoder.commitAndWait()
 try y.withUnsafe(of: Float.self) { print($0[0], $0[1], $0[2], $0[3]) }
