@@ -38,7 +38,7 @@ final class QueueLane: @unchecked Sendable {
       next.next = nil
       if first == nil { last = nil }
       next.markScheduled()
-      next.queue.progress.advance()
+      next.queue.scheduling.advance()
       if next.hasScheduledHandlers { notices.append(.scheduled(next)) }
       engine.add(next)
     }

@@ -125,12 +125,12 @@ extension SoftwareCommandBuffer {
 
   func waitUntilScheduled() {
     trace?.line("commandBuffer \(id) waitUntilScheduled")
-    queue.progress.wait(spin: 20_000) { self.status.rawValue >= MTLCommandBufferStatus.scheduled.rawValue }
+    queue.scheduling.wait(spin: 20_000) { self.status.rawValue >= MTLCommandBufferStatus.scheduled.rawValue }
   }
 
   func waitUntilCompleted() {
     trace?.line("commandBuffer \(id) waitUntilCompleted")
-    queue.progress.wait(spin: 20_000) { self.isFinished.load(ordering: .acquiring) }
+    queue.completion.wait(spin: 20_000) { self.isFinished.load(ordering: .acquiring) }
   }
 
   func addScheduledHandler(_ block: @escaping MTLCommandBufferHandler) {
@@ -183,7 +183,7 @@ extension SoftwareCommandBuffer {
   func finish() {
     isFinished.store(true, ordering: .releasing)
     queue.returnSlot()
-    queue.progress.advance()
+    queue.completion.advance()
   }
 
   func releaseResources() {

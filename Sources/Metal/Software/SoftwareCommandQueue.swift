@@ -14,8 +14,9 @@ final class SoftwareCommandQueue: MTLCommandQueue, @unchecked Sendable {
     var residencySets: [any MTLResidencySet] = []
   }
 
-  /// Wakes those who wait for a command buffer of this queue.
-  let progress = Signal()
+  /// Wake those who wait until a command buffer of this queue is scheduled, and until one has ended.
+  let scheduling = Signal()
+  let completion = Signal()
 
   let lane: QueueLane
 
