@@ -12,6 +12,7 @@ from abi import Live, release
 from kernels import SAXPY
 
 import ingot
+from ingot import buffer
 from ingot._native import ffi, lib
 
 if TYPE_CHECKING:
@@ -109,6 +110,21 @@ def test_closing_buffers_that_another_thread_uses(device: ingot.Device) -> None:
                 pass
 
     in_threads(work)
+
+
+def test_buffer_closed_in_the_middle_of_numpy(device: ingot.Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = device.full(64, 1)
+    ask = buffer.buffer_get_contents
+
+    def close_and_ask(*arguments: Any) -> int:
+        status = ask(*arguments)
+        closed.close()  # as another thread may, while C has released the GIL
+        return status
+
+    monkeypatch.setattr(buffer, "buffer_get_contents", close_and_ask)
+    array = closed.numpy()
+    assert not array.flags.owndata
+    assert np.all(array == 1)
 
 
 def test_handles_released_while_others_use_them() -> None:
