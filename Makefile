@@ -20,7 +20,7 @@ SOURCES := Package.swift $(shell find Sources -type f) \
 all: $(VENV)/built
 
 demo: $(VENV)/built $(VENV)/packages-demo
-	$(RUN) -m ingot demo $(IMAGE) -o $(OUT)
+	$(RUN) -m ingot demo $(if $(IMAGE),"$(IMAGE)") -o "$(OUT)"
 
 TESTABLE := $(VENV)/built $(VENV)/packages-demo $(VENV)/packages-test
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ingot import demo
+from ingot.demo import pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,16 @@ def test_each_stage_notices_a_changed_constant(
     status = demo.main([str(small), "-o", str(tmp_path / "out.png")], source=SOURCE.replace(old, new), device=device)
     assert status == 1
     assert stage in capsys.readouterr().err
+
+
+def test_results_are_read_without_a_copy(device: ingot.Device) -> None:
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    before = device.statistics.submissions
+    stages = pipeline.find_edges(device, pixels, 0.04, SOURCE)
+    assert device.statistics.submissions == before + 1
+    arrays = [stage for stage in stages if isinstance(stage, np.ndarray)]
+    assert len(arrays) == 1 + len(STAGES)
+    assert not any(array.flags.owndata for array in arrays)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (5, 3), (32, 8), (33, 9), (64, 64), (257, 131)])
