@@ -91,9 +91,9 @@ def test_each_stage_notices_a_changed_constant(
 
 def test_results_are_read_without_a_copy(device: ingot.Device) -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
-    before = device.statistics.submissions
+    before = device.statistics().submissions
     stages = pipeline.find_edges(device, pixels, 0.04, SOURCE)
-    assert device.statistics.submissions == before + 1
+    assert device.statistics().submissions == before + 1
     arrays = [stage for stage in stages if isinstance(stage, np.ndarray)]
     assert len(arrays) == 1 + len(STAGES)
     assert not any(array.flags.owndata for array in arrays)
