@@ -109,7 +109,8 @@ class CommandEncoder:
             args: Its arguments in their order, and
             named: by their names in MSL: buffers; for `constant` and `const device` arguments also values, which are
                 Python numbers, NumPy scalars of the argument's type, tuples for vectors, bytes or arrays for structs;
-                for threadgroup memory `ingot.threadgroup(nbytes)`. What the kernel does not use may be left out.
+                for threadgroup memory `ingot.threadgroup(nbytes)`. What the kernel does not use may be left out. Names
+                that `dispatch` itself has, as `grid`, go by position only.
             grid: How many **threads** along x, y and z; threadgroups at the edges are smaller.
             groups: How many **threadgroups** in place of `grid`, all full: for kernels that were written so.
             group: Threads of a threadgroup. Ingot chooses if it is not given, but must be told where the kernel has

@@ -4,8 +4,9 @@
  * Rules that hold for every function:
  * - It returns an `ingot_status`; 0 is success. Results are written through pointers, and only on success.
  * - After a failure `ingot_last_error` has the text, per thread: what was asked, what the limit is, what to do.
- * - Handles are values, not addresses: a NULL, stale or forged one is INGOT_ERROR_CLOSED, never a crash.
- *   Each handle is released once, by the release function of its type. Release functions leave the error text alone.
+ * - Handles are values, not addresses: a NULL, stale or forged one is INGOT_ERROR_CLOSED, one of another kind
+ *   INGOT_ERROR_ARGUMENT, never a crash. Each handle is released once, by the release function of its type; what it
+ *   stands for goes when nothing else uses it. Release functions leave the error text alone.
  * - No handle, NULL, size or enumeration value ends the process. Non-NULL data pointers must be valid.
  * - Text is UTF-8 and NUL-terminated. Text that comes back is cut to `capacity`, always NUL-terminated, and
  *   `*length` (if not NULL) is its whole length in bytes without the NUL.
@@ -62,7 +63,7 @@ typedef struct ingot_error_info {
   char source_line[256]; /* INGOT_ERROR_COMPILE: the offending line */
 } ingot_error_info;
 
-/* The text of the last failure on this thread. */
+/* The text of the last failure on this thread. This and the next leave it as it is, even when they fail. */
 ingot_status ingot_last_error(char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
 ingot_status ingot_last_error_info(ingot_error_info *_Nullable info);
 /* "INGOT_ERROR_ARGUMENT" for 1, and so on; NULL for a number that is no status. A constant string. */
@@ -180,7 +181,7 @@ ingot_status ingot_buffer_create(
 ingot_status ingot_buffer_get_info(ingot_buffer _Nullable buffer, ingot_buffer_info *_Nullable info);
 /*
  * The address of the contents, for host access of the kinds in `access`. INGOT_ERROR_IN_FLIGHT while an unfinished
- * submission writes them, or for INGOT_ACCESS_WRITE uses them at all.
+ * submission writes them, or for INGOT_ACCESS_WRITE uses them at all. `contents` may be NULL if that is the question.
  */
 ingot_status ingot_buffer_get_contents(
     ingot_buffer _Nullable buffer, uint32_t access, void *_Nullable *_Nullable contents);
@@ -235,14 +236,20 @@ typedef struct ingot_argument_info {
   char name[128];
 } ingot_argument_info;
 
-/* Compiles MSL (MTLDevice.makeLibrary(source:options:)), once per text, options and device. `options` may be NULL. */
+/*
+ * Compiles MSL (MTLDevice.makeLibrary(source:options:)), once per text, options and device. `options` may be NULL.
+ * INGOT_ERROR_COMPILE with the place if it does not compile.
+ */
 ingot_status ingot_library_compile(
     ingot_device _Nullable device, const char *_Nullable source,
     const ingot_compile_options *_Nullable options, ingot_library _Nullable *_Nullable library);
 /* The names of the library's kernels, one a line, sorted. */
 ingot_status ingot_library_get_kernel_names(
     ingot_library _Nullable library, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
-/* Makes the pipeline of a kernel (MTLDevice.makeComputePipelineState), once. */
+/*
+ * Makes the pipeline of a kernel (MTLDevice.makeComputePipelineState), once. INGOT_ERROR_ARGUMENT, with the names there
+ * are, if there is no such kernel; INGOT_ERROR_PIPELINE if Metal cannot make it.
+ */
 ingot_status ingot_library_get_kernel(
     ingot_library _Nullable library, const char *_Nullable name, ingot_kernel _Nullable *_Nullable kernel);
 ingot_status ingot_library_release(ingot_library _Nullable library);
@@ -268,7 +275,10 @@ enum {
   INGOT_GRID_THREADGROUPS = 1, /* the grid counts threadgroups; all are full */
 };
 
-/* Heads an inline value among the `values` of a dispatch; `nbytes` bytes follow it, unpadded. */
+/*
+ * Heads an inline value among the `values` of a dispatch; `nbytes` bytes follow it, unpadded: one element or several, at
+ * most 4096 bytes. Heads need not be aligned.
+ */
 typedef struct ingot_value {
   uint16_t position; /* of the argument, as in ingot_kernel_get_argument */
   uint16_t dtype;    /* INGOT_FLOAT32, ...; 0 for raw bytes of a struct or vector */
