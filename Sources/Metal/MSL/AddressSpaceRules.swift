@@ -40,12 +40,12 @@ struct AddressSpaceRules {
       let text = tree[index]
       switch text {
       case "=" where tree[range.lowerBound] == "using":
-        isSpaced = false
-        isExempt = false
+        (isSpaced, isExempt) = (false, false)
       case "=", "{", ":": return
       case "*", "&", "&&":
         if !isSpaced, !isExempt { report(index) }
-        isSpaced = false
+        // A pointer that is itself pointed to lies in `thread` memory unless it says otherwise.
+        isExempt = true
       case "(": checkDeclarator(index, isSpaced || isExempt)
       default:
         if tree.tokens[index].isAddressSpace { isSpaced = true }

@@ -1,33 +1,38 @@
-/// Which words the code of a function can reach, through everything it names.
+/// Which functions and types lead to certain words, through everything they name.
 ///
 /// Names stand for all functions and types that have them, so it finds too much rather than too little.
 struct CallGraph: Sendable {
-  /// The words in the functions and types of each name.
-  private var words: [String: Set<String>] = [:]
-  /// Operators are called without their name.
-  private var wordsOfOperators: Set<String> = []
+  /// What leads to a barrier.
+  let synchronising: Set<String>
+  /// What leads to threadgroup memory.
+  let usingThreadgroup: Set<String>
+
+  /// Operators are called without their name: what they lead to, everything leads to.
+  static let operators = "operator"
 
   init(_ tree: TokenTree, _ declarations: [Declaration]) {
-    for declaration in declarations { add(declaration, tree) }
+    let users = Self.users(tree, declarations)
+    synchronising = Self.closure(of: ["threadgroup_barrier", "simdgroup_barrier"], users)
+    usingThreadgroup = Self.closure(of: [AddressSpace.threadgroup.rawValue], users)
   }
 
-  private mutating func add(_ declaration: Declaration, _ tree: TokenTree) {
-    guard let name = declaration.name, declaration.kind != .instantiation else { return }
-    let range = declaration.start..<declaration.tokens.upperBound
-    let found = Set(range.lazy.filter { tree.isIdentifier($0) }.map { tree[$0] })
-    if tree[name] == "operator" {
-      wordsOfOperators.formUnion(found)
-    } else {
-      words[tree[name], default: []].formUnion(found)
+  /// For each word the functions and types in which it stands.
+  private static func users(_ tree: TokenTree, _ declarations: [Declaration]) -> [String: Set<String>] {
+    var users: [String: Set<String>] = [:]
+    for declaration in declarations where declaration.kind != .instantiation {
+      guard let name = declaration.name.map({ tree[$0] }) else { continue }
+      for index in declaration.start..<declaration.tokens.upperBound where tree.isIdentifier(index) {
+        users[tree[index], default: []].insert(name)
+      }
     }
+    return users
   }
 
-  /// All words that `name` and `others` lead to.
-  func reachable(from name: String, _ others: [String] = []) -> Set<String> {
-    var result = wordsOfOperators
-    var waiting = [name] + others + wordsOfOperators
-    while let next = waiting.popLast() {
-      for word in words[next] ?? [] where result.insert(word).inserted { waiting.append(word) }
+  private static func closure(of words: Set<String>, _ users: [String: Set<String>]) -> Set<String> {
+    var result = words
+    var waiting = Array(words)
+    while let word = waiting.popLast() {
+      for user in users[word] ?? [] where result.insert(user).inserted { waiting.append(user) }
     }
     return result
   }

@@ -30,6 +30,11 @@ struct NamedIntegers: Sendable {
     return parser.parse()
   }
 
+  mutating func define(_ name: String, _ expression: [Token]) {
+    successors[name] = nil
+    expressions[name] = expression
+  }
+
   private mutating func addVariable(_ declaration: Declaration, _ tree: TokenTree) {
     let end = declaration.tokens.upperBound - 1
     guard let name = declaration.name, tree[name + 1] == "=", name + 2 < end else { return }

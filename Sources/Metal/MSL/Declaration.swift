@@ -157,6 +157,10 @@ struct DeclarationParser {
     let keyword = firstWord(rest)
     if isInstantiation {
       result.kind = .instantiation
+      if let parenthesis = parameterList(rest) {
+        result.parameters = tree.inside(parenthesis)
+        result.name = lastIdentifier(tree.topLevel(start..<parenthesis + 1))
+      }
     } else if keyword == "using" || keyword == "typedef" {
       result.kind = .alias
       result.name = keyword == "using" ? nameOfUsing(rest) : lastIdentifier(tree.topLevel(rest))

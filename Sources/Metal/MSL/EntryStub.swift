@@ -19,17 +19,20 @@ struct EntryStub: Sendable {
 
   let form: Form
   private let kernel: Kernel
+  private let address: String
 
-  init(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree) {
+  init(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree, _ rewriter: Rewriter) {
     self.kernel = kernel
+    address = kernel.address(rewriter, .erased)
     let name = kernel.function.name.map { tree[$0] } ?? ""
-    let arguments = kernel.expression.split(separator: " ").map(String.init)
-    form = Self.form(kernel, words: graph.reachable(from: name, arguments))
+    form = Self.form(
+      kernel, Set([name, CallGraph.operators] + kernel.expression.split(separator: " ").map(String.init)),
+      graph)
   }
 
-  /// The fastest form that gives the kernel all it asks for.
-  private static func form(_ kernel: Kernel, words: Set<String>) -> Form {
-    if !words.isDisjoint(with: synchronising) { return .thread }
+  /// The fastest form that gives the kernel all it asks for; `names` are what it is made of.
+  private static func form(_ kernel: Kernel, _ names: Set<String>, _ graph: CallGraph) -> Form {
+    if !names.isDisjoint(with: graph.synchronising) { return .thread }
     let needsGroup = kernel.parameters.contains { parameter in
       switch parameter.role {
       case .buffer, .invalid: false
@@ -37,10 +40,8 @@ struct EntryStub: Sendable {
       case .builtin(let builtin): builtin.family != .grid
       }
     }
-    return needsGroup || words.contains("threadgroup") ? .group : .range
+    return needsGroup || !names.isDisjoint(with: graph.usingThreadgroup) ? .group : .range
   }
-
-  private static let synchronising: Set<String> = ["threadgroup_barrier", "simdgroup_barrier"]
 
   // MARK: Text
 
@@ -53,7 +54,7 @@ struct EntryStub: Sendable {
   }
 
   private var signature: [String] {
-    ["using Signature = mtl::signature<decltype(&\(kernel.expression))>;"]
+    ["using Signature = mtl::signature<decltype(\(address))>;"]
       + kernel.parameters.indices.map { "using P\($0) = Signature::parameter<\($0)>;" }
   }
 
@@ -108,7 +109,8 @@ struct EntryStub: Sendable {
       case .builtin(let builtin): "mtl::position<P\(order)>(\(place(of: builtin)))"
       }
     }
-    return "\(kernel.expression)(\(arguments.joined(separator: ", ")));"
+    let function = kernel.deduction == nil ? kernel.expression : "(\(address))"
+    return "\(function)(\(arguments.joined(separator: ", ")));"
   }
 
   private var entry: [String] {

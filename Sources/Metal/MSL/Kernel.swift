@@ -10,7 +10,15 @@ struct Kernel: Sendable {
   /// Where messages about it point to.
   var position: SourcePosition
   var parameters: [KernelParameter]
+  /// The parameters of an instantiation that leaves the template arguments to be deduced from them.
+  var deduction: Range<Int>?
   var maxTotalThreads: Int?
+
+  /// The address of the function, in C++ of a form.
+  func address(_ rewriter: Rewriter, _ form: Rewriter.Form) -> String {
+    guard let deduction else { return "&\(expression)" }
+    return "static_cast<void (*)(\(rewriter.text(deduction, form)))>(&\(expression))"
+  }
 }
 
 struct KernelParameter: Sendable {

@@ -3,6 +3,8 @@ struct KernelFinder {
   private let tree: TokenTree
   private let declarations: [Declaration]
   private let integers: NamedIntegers
+  /// The parameters of functions, by where they begin: templates have many instances.
+  private var known: [Int: [KernelParameter]] = [:]
   private(set) var kernels: [Kernel] = []
   private(set) var errors: [Diagnostic] = []
 
@@ -32,45 +34,65 @@ struct KernelFinder {
     }
   }
 
+  /// `template [[host_name("x")]] kernel void f<float>(...);`, or without the arguments where the parameters tell them.
   private mutating func addInstantiation(_ declaration: Declaration) {
     let top = tree.topLevel(declaration.tokens)
     let position = tree.tokens[declaration.tokens.lowerBound].position
-    guard let name = top.last(where: { tree.isIdentifier($0) && tree[$0 + 1] == "<" }),
-      let end = tree.afterAngles(name + 1, in: declaration.tokens)
-    else {
-      errors.append(.error("explicit instantiation of a kernel needs its template arguments", at: position))
+    let named = top.last { tree.isIdentifier($0) && tree[$0 + 1] == "<" } ?? declaration.name
+    guard let name = named, let base = template(named: tree[name]) else {
+      errors.append(.error("no kernel template to instantiate here", at: position))
       return
     }
+    let arguments = tree.afterAngles(name + 1, in: declaration.tokens).map { name + 2..<$0 - 1 }
     var start = name
     while tree[start - 1] == "::", tree.isIdentifier(start - 2) { start -= 2 }
-    let isBase = { (candidate: Declaration) in
-      candidate.isTemplate && candidate.body != nil && candidate.name.map { tree[$0] } == tree[name]
+    let end = arguments.map { $0.upperBound + 1 } ?? name + 1
+    let expression = (start..<end).map { tree[$0] }.joined(separator: " ")
+    append(declaration, base, expression: expression, arguments, at: position)
+  }
+
+  private func template(named name: String) -> Declaration? {
+    declarations.first { candidate in
+      candidate.isTemplate && candidate.body != nil && candidate.name.map { tree[$0] } == name
         && Self.isKernel(candidate, tree)
     }
-    guard let base = declarations.first(where: isBase) else {
-      errors.append(
-        .error("no kernel template '\(tree[name])' to instantiate", at: tree.tokens[name].position))
-      return
-    }
-    let expression = (start..<end).map { tree[$0] }.joined(separator: " ")
-    append(declaration, base, expression: expression, at: position)
   }
 
   private mutating func append(
-    _ declaration: Declaration, _ function: Declaration, expression: String, at position: SourcePosition
+    _ declaration: Declaration, _ function: Declaration, expression: String, _ arguments: Range<Int>? = nil,
+    at position: SourcePosition
   ) {
     let attributes = Self.attributes(declaration, tree) + Self.attributes(function, tree)
     let plain = (declaration.namespaces.filter { !$0.isEmpty } + [function.name.map { tree[$0] } ?? ""])
     let given = attributes.first { $0.name == "host_name" }.map(Self.string)
-    var bound: Int?
-    if let attribute = attributes.first(where: { $0.name == "max_total_threads_per_threadgroup" }) {
-      bound = integer(attribute)
+    var kernel = Kernel(
+      name: given ?? plain.joined(separator: "::"), expression: expression,
+      namespaces: declaration.namespaces,
+      function: function, position: position, parameters: parameters(of: function))
+    if declaration.kind == .instantiation, arguments == nil { kernel.deduction = declaration.parameters }
+    if let bound = attributes.first(where: { $0.name == "max_total_threads_per_threadgroup" }) {
+      kernel.maxTotalThreads = threadBound(bound, function, arguments)
     }
-    kernels.append(
-      Kernel(
-        name: given ?? plain.joined(separator: "::"), expression: expression,
-        namespaces: declaration.namespaces, function: function, position: position,
-        parameters: parameters(of: function), maxTotalThreads: bound))
+    kernels.append(kernel)
+  }
+
+  /// The bound may depend on template arguments; where they are no plain integers, there is none.
+  private mutating func threadBound(
+    _ attribute: Attribute, _ function: Declaration, _ arguments: Range<Int>?
+  ) -> Int? {
+    guard function.isTemplate else { return integer(attribute) }
+    let header = function.tokens.lowerBound + 2..<function.start - 1
+    let given = arguments.map { tree.split($0) } ?? []
+    var names = integers
+    for (order, parameter) in tree.split(header).enumerated() {
+      let top = tree.topLevel(parameter)
+      let equals = top.first { tree[$0] == "=" } ?? parameter.upperBound
+      guard let name = top.last(where: { $0 < equals && tree.isIdentifier($0) }) else { continue }
+      let value =
+        order < given.count ? given[order] : min(equals + 1, parameter.upperBound)..<parameter.upperBound
+      names.define(tree[name], Array(tree.tokens[value]))
+    }
+    return names.value(attribute.arguments)
   }
 
   private static func attributes(_ declaration: Declaration, _ tree: TokenTree) -> [Attribute] {
@@ -101,9 +123,11 @@ struct KernelFinder {
 extension KernelFinder {
   private mutating func parameters(of function: Declaration) -> [KernelParameter] {
     guard let range = function.parameters else { return [] }
+    if let known = known[range.lowerBound] { return known }
     var result: [KernelParameter] = []
     for each in Parameter.parameters(range, tree) { result.append(parameter(each)) }
     assignIndices(&result)
+    known[range.lowerBound] = result
     return result
   }
 

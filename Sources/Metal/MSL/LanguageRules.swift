@@ -97,8 +97,6 @@ struct LanguageRules {
         if !isKernel {
           report(
             "non-kernel function variable cannot be declared in threadgroup address space", variable.name)
-        } else if variable.isInitialised {
-          report("variable in threadgroup address space cannot have an initializer", variable.name)
         }
       }
     }
@@ -121,7 +119,9 @@ struct LanguageRules {
       for index in function.body ?? 0..<0 where kernels.contains(tree[index]) && tree.isIdentifier(index) {
         let hasArguments = tree[index + 1] == "<" && tree.afterAngles(index + 1, in: tree.all) != nil
         let isCall = tree[index + 1] == "(" || hasArguments
-        guard isCall, ![".", "->"].contains(tree[index - 1]), !others.contains(tree[index]) else { continue }
+        guard isCall, ![".", "->", "::"].contains(tree[index - 1]), !others.contains(tree[index]) else {
+          continue
+        }
         guard !isDeclared(tree[index], in: function) else { continue }
         report("kernel function '\(tree[index])' cannot be called: only the host starts kernels", index)
       }
@@ -147,7 +147,8 @@ private let stages: Set<String> = ["vertex", "fragment", "mesh", "object", "inte
 /// A variable in threadgroup memory, as opposed to a pointer to it.
 struct ThreadgroupVariable: Sendable {
   var name: Int
-  var isInitialised: Bool
+  /// Its initialiser, with the `=`; threadgroup memory begins with undefined contents all the same.
+  var initialiser: Range<Int>
 
   /// The variable that the `threadgroup` at `index` declares; nil if it belongs to a pointer, reference or alias.
   init?(at index: Int, _ tree: TokenTree, _ range: Range<Int>) {
@@ -173,12 +174,15 @@ struct ThreadgroupVariable: Sendable {
     }
     guard let last else { return nil }
     name = last
-    isInitialised = Self.hasInitialiser(after: last, tree, range)
+    initialiser = Self.initialiser(after: last, tree, range)
   }
 
-  private static func hasInitialiser(after name: Int, _ tree: TokenTree, _ range: Range<Int>) -> Bool {
-    var position = name + 1
-    while position < range.upperBound, tree[position] == "[" { position = tree.after(position) }
-    return tree[position] == "=" || tree[position] == "{"
+  private static func initialiser(after name: Int, _ tree: TokenTree, _ range: Range<Int>) -> Range<Int> {
+    var start = name + 1
+    while start < range.upperBound, tree[start] == "[" { start = tree.after(start) }
+    guard tree[start] == "=" || tree[start] == "{" else { return start..<start }
+    var end = start
+    while end < range.upperBound, ![";", ","].contains(tree[end]) { end = tree.after(end) }
+    return start..<end
   }
 }

@@ -7,8 +7,8 @@ struct LibraryCheck {
   private var lines: [(text: String, position: SourcePosition)] = []
 
   /// Appends the check of `kernel` to `text`. Failures are reported at the parameters.
-  static func append(_ kernel: Kernel, to text: inout GeneratedText, _ order: Int) {
-    var check = LibraryCheck(kernel)
+  static func append(_ kernel: Kernel, _ rewriter: Rewriter, to text: inout GeneratedText, _ order: Int) {
+    var check = LibraryCheck(kernel, kernel.address(rewriter, .checked))
     check.addParameters()
     check.addFamilies()
     let names = kernel.namespaces.map { $0.isEmpty ? "namespace {" : "namespace \($0) {" }
@@ -18,9 +18,9 @@ struct LibraryCheck {
     text.appendLine(String(repeating: "}", count: names.count + 1), from: kernel.position)
   }
 
-  private init(_ kernel: Kernel) {
+  private init(_ kernel: Kernel, _ address: String) {
     self.kernel = kernel
-    add("using mtl_signature = mtl::signature<decltype(&\(kernel.expression))>;", kernel.position)
+    add("using mtl_signature = mtl::signature<decltype(\(address))>;", kernel.position)
     require("__is_void(mtl_signature::result)", "kernel must have void return type", kernel.position)
     for (order, parameter) in kernel.parameters.enumerated() {
       add("using mtl_p\(order) = mtl_signature::parameter<\(order)>;", parameter.position)

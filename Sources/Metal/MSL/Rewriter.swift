@@ -14,6 +14,8 @@ struct Rewriter {
 
   private let tree: TokenTree
   private var changes: [Int: Change] = [:]
+  /// Not in the code: its like is there already, or takes its place.
+  private var onlyChecked: Set<Int> = []
   /// Tokens that need `static` before them.
   private var needsStatic: Set<Int> = []
   private(set) var errors: [Diagnostic] = []
@@ -29,6 +31,7 @@ struct Rewriter {
   func text(_ form: Form) -> GeneratedText {
     var result = GeneratedText()
     for (index, token) in tree.tokens.enumerated() where token.kind != .attributes {
+      if form == .erased, onlyChecked.contains(index) { continue }
       let isKernel = needsStatic.contains(index)
       if isKernel { result.append("static", from: token.position) }
       if token.kind == .directive {
@@ -40,6 +43,12 @@ struct Rewriter {
       }
     }
     return result
+  }
+
+  /// The text of a part of it.
+  func text(_ range: Range<Int>, _ form: Form) -> String {
+    let words = range.lazy.filter { tree.tokens[$0].kind != .attributes }.map { text($0, form) }
+    return words.filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   private func text(_ index: Int, _ form: Form) -> String {
@@ -55,8 +64,11 @@ struct Rewriter {
   private mutating func changeWords() {
     for index in tree.all {
       let token = tree.tokens[index]
+      if case .remove = changes[index] { continue }
       if token.kind == .number, let literal = Self.literal(token.text) {
         changes[index] = .replace(checked: literal, erased: literal)
+      } else if token.text == "coherent", tree[index + 1] == "(", let inside = tree.inside(index + 1) {
+        for position in index...inside.upperBound { changes[position] = .remove }
       } else if token.text == "kernel", !tree.isBalanced {
         changes[index] = .remove
       } else if token.kind == .identifier, let space = AddressSpace(rawValue: token.text) {
@@ -65,15 +77,16 @@ struct Rewriter {
     }
   }
 
-  private func change(of space: AddressSpace, _ index: Int) -> Change {
+  private mutating func change(of space: AddressSpace, _ index: Int) -> Change {
     switch space {
     case .device: return .replace(checked: "__attribute__((opencl_global_device))", erased: "")
     case .constant: return .replace(checked: "const __attribute__((opencl_global_host))", erased: "const")
     case .thread: return .remove
     case .threadgroup:
-      if ThreadgroupVariable(at: index, tree, tree.all) == nil {
+      guard let variable = ThreadgroupVariable(at: index, tree, tree.all) else {
         return .replace(checked: "__attribute__((opencl_local))", erased: "")
       }
+      for position in variable.initialiser { changes[position] = .remove }
       return .replace(checked: "static __attribute__((opencl_local))", erased: "static __thread")
     }
   }
@@ -107,7 +120,7 @@ struct Rewriter {
   private mutating func changeKernel(_ declaration: Declaration) {
     for index in declaration.head where tree[index] == "kernel" { changes[index] = .remove }
     if declaration.kind == .instantiation {
-      for index in declaration.tokens { removeErased(index) }
+      onlyChecked.formUnion(declaration.tokens)
     } else if !declaration.head.contains(where: { tree[$0] == "static" }) {
       needsStatic.insert(declaration.head.first { tree.tokens[$0].kind != .attributes } ?? declaration.start)
     }
@@ -149,16 +162,14 @@ struct Rewriter {
   }
 
   private mutating func remove(_ declaration: Declaration, everywhere: Bool) {
-    for index in declaration.tokens {
-      if everywhere { changes[index] = .remove } else { removeErased(index) }
+    if everywhere {
+      for index in declaration.tokens { changes[index] = .remove }
+    } else {
+      onlyChecked.formUnion(declaration.tokens)
     }
     needsStatic.subtract(declaration.tokens)
   }
 
-  /// Only from the code: its like is there already, or takes its place.
-  private mutating func removeErased(_ index: Int) {
-    changes[index] = .replace(checked: text(index, .checked), erased: "")
-  }
 
   /// Where it does not, a repeated signature is an error that clang finds.
   private func isOverloadedOnSpaces(_ declaration: Declaration, _ isMember: Bool) -> Bool {
@@ -173,8 +184,7 @@ struct Rewriter {
     }
     let scope = declaration.namespaces.joined(separator: "::")
     let template = declaration.tokens.lowerBound..<declaration.start
-    let words = Array(template) + (declaration.kind == .type ? Array(declaration.head) : [name, name + 1])
-    let head = erased(words)
+    let head = erased(Array(template) + Array(declaration.head))
     guard let range = declaration.parameters else { return "\(scope) \(head)" }
     let parameters = Parameter.parameters(range, tree).map(\.erasedType).joined(separator: ", ")
     return "\(scope) \(head) \(parameters) \(isConst(declaration))"

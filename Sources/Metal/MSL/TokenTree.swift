@@ -3,11 +3,14 @@ struct TokenTree: Sendable {
   let tokens: [Token]
   /// The index of the bracket that matches the one at this index; -1 for others, and for brackets without a match.
   private let partners: [Int]
+  /// Names that a `<` after them makes a template's arguments of, whatever stands in between.
+  private let templateNames: Set<String>
   /// Whether every bracket has its match, not too deep inside others. Where not, clang has the better words for it.
   let isBalanced: Bool
 
   init(_ raw: [Token]) {
     tokens = Self.foldAttributes(raw)
+    templateNames = Self.declaredTemplates(tokens)
     var partners = [Int](repeating: -1, count: tokens.count)
     isBalanced = Self.match(tokens, into: &partners)
     self.partners = partners
@@ -41,6 +44,7 @@ struct TokenTree: Sendable {
 
   /// The index after the `>` that closes the `<` at `index`; nil if it is a comparison.
   func afterAngles(_ index: Int, in range: Range<Int>) -> Int? {
+    let isCertain = isTemplateName(self[index - 1])
     var depth = 0
     var position = index
     while position < min(range.upperBound, index + Self.reach) {
@@ -51,12 +55,19 @@ struct TokenTree: Sendable {
       case ">":
         depth -= 1
         if depth == 0 { return position + 1 }
-      case ";", "{", "}", ")", "]", "&&", "||": return nil
+      case "&&", "||":
+        if !isCertain { return nil }
+      case ";", "{", "}", ")", "]": return nil
       default: break
       }
       position = after(position)
     }
     return nil
+  }
+
+  private func isTemplateName(_ text: String) -> Bool {
+    text == "template" || text.hasSuffix("_t") || text.hasSuffix("_v") || text.hasSuffix("_cast")
+      || templateNames.contains(text)
   }
 
   /// Cuts a range at its top-level commas; commas inside template arguments do not count.
@@ -94,6 +105,19 @@ struct TokenTree: Sendable {
       text += token.text
     }
     return text
+  }
+
+  /// The names in `template <...> struct Name` and `template <...> using Name`, and the library's.
+  private static func declaredTemplates(_ tokens: [Token]) -> Set<String> {
+    var names: Set<String> = [
+      "enable_if", "conditional", "bool_constant", "integral_constant", "vec", "array",
+    ]
+    for index in tokens.indices.dropFirst().dropLast() where tokens[index - 1].text == ">" {
+      if ["struct", "class", "union", "using"].contains(tokens[index].text) {
+        names.insert(tokens[index + 1].text)
+      }
+    }
+    return names
   }
 
   private static func match(_ tokens: [Token], into partners: inout [Int]) -> Bool {
@@ -168,6 +192,7 @@ extension TokenTree {
 
   private init(unfolded: [Token]) {
     tokens = unfolded
+    templateNames = []
     var partners = [Int](repeating: -1, count: unfolded.count)
     isBalanced = Self.match(unfolded, into: &partners)
     self.partners = partners

@@ -37,22 +37,24 @@ struct Translator {
       LanguageRules(tree, declarations).errors, AddressSpaceRules(tree, declarations).errors, finder.errors,
       rewriter.errors)
     let graph = CallGraph(tree, declarations)
+    var words: [Int: Set<String>] = [:]
     for (order, kernel) in finder.kernels.enumerated() {
-      if kernel.isValid { LibraryCheck.append(kernel, to: &checked, order) }
-      kernels.append(Self.translated(kernel, graph, tree))
+      if kernel.isValid { LibraryCheck.append(kernel, rewriter, to: &checked, order) }
+      kernels.append(Self.translated(kernel, EntryStub(kernel, graph, tree, rewriter), &words, tree))
     }
     kernels.sort { $0.description.name < $1.description.name }
   }
 
   var translation: Translation { Translation(code: code.text, kernels: kernels) }
 
-  private static func translated(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree) -> TranslatedKernel
-  {
-    let stub = EntryStub(kernel, graph, tree)
+  /// `words` are those of the bodies seen so far: templates have many instances.
+  private static func translated(
+    _ kernel: Kernel, _ stub: EntryStub, _ words: inout [Int: Set<String>], _ tree: TokenTree
+  ) -> TranslatedKernel {
     let body = kernel.function.body ?? 0..<0
-    let arguments = kernel.hostParameters.map { _, parameter in
-      argument(parameter, isUsed: body.contains { tree[$0] == parameter.name })
-    }
+    let used = words[body.lowerBound] ?? Set(body.lazy.map { tree[$0] })
+    words[body.lowerBound] = used
+    let arguments = kernel.hostParameters.map { argument($0.parameter, isUsed: used.contains($0.parameter.name)) }
     let description = MSLKernelDescription(
       name: kernel.name, arguments: arguments, maxTotalThreads: kernel.maxTotalThreads)
     return TranslatedKernel(description: description, form: stub.form, stub: stub.text)

@@ -253,6 +253,50 @@ private let cases: [RunCase] = [
       """,
     form: .thread, expected: [1, 0, 3, 2, 5, 4, 7, 6]),
   RunCase(
+    name: "an instance whose template arguments are deduced, and a bound that depends on them",
+    source: """
+      template <typename T, int n = 4, typename = metal::enable_if_t<(n > 2) && metal::is_same_v<T, float>, bool>>
+      [[kernel, max_total_threads_per_threadgroup(n * 8)]] void copy(
+          device T *out [[buffer(0)]], const device T *in [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+        out[i] = in[i] * n;
+      }
+      template [[host_name("copy_float")]] [[kernel]] void copy(
+          device float *out [[buffer(0)]], const device float *in [[buffer(1)]], uint i [[thread_position_in_grid]]);
+      """,
+    inputs: [counting], expected: counting.map { $0 * 4 }),
+  RunCase(
+    name: "references to pointers, initialised threadgroup memory",
+    source: """
+      void advance(device const float *&p, thread uint &n) { p += n; n = 0; }
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+        threadgroup float shared[4] = {0}, other[4];
+        uint n = i;
+        advance(in, n);
+        shared[t] = *in;
+        other[t] = n;
+        out[i] = shared[t] + other[t];
+      }
+      """,
+    form: .group, inputs: [counting], expected: counting),
+  RunCase(
+    name: "members of a class apart from it",
+    source: """
+      template <typename T> struct Reader { device const T *p; T first() const thread; T second() const thread; };
+      template <> float Reader<float>::first() const thread { return p[0]; }
+      template <> float Reader<float>::second() const thread { return p[1]; }
+      template <typename T> struct Pick {
+        template <typename U> metal::enable_if_t<metal::is_integral_v<U> && true, U> operator()(U x) thread { return x; }
+        template <typename U> metal::enable_if_t<!metal::is_integral_v<U>, U> operator()(U x) thread { return -x; }
+      };
+      kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        Reader<float> reader{in};
+        out[i] = i == 0 ? reader.first() : Pick<float>()(reader.second()) + Pick<float>()(2);
+      }
+      """,
+    inputs: [[5, 7]], grid: (2, 1, 1), expected: [5, -5]),
+  RunCase(
     name: "threadgroup memory without a barrier",
     source: """
       kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
