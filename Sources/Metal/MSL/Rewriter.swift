@@ -107,7 +107,9 @@ struct Rewriter {
   private mutating func change(_ declaration: Declaration) {
     if KernelFinder.isKernel(declaration, tree) { changeKernel(declaration) }
     switch declaration.kind {
-    case .function: removeMethodQualifiers(declaration)
+    case .function:
+      removeMethodQualifiers(declaration)
+      changeArrayParameters(declaration)
     case .type where tree[declaration.start] != "enum":
       let members = DeclarationParser.members(of: declaration, tree)
       for member in members { change(member) }
@@ -133,6 +135,20 @@ struct Rewriter {
     while index < declaration.tokens.upperBound, !["{", ";", ":", "=", "->"].contains(tree[index]) {
       if tree.tokens[index].isAddressSpace { changes[index] = .remove }
       index += 1
+    }
+  }
+
+  /// `constant int strides[2]` is a pointer, but clang wants it written as one where it has an address space.
+  private mutating func changeArrayParameters(_ declaration: Declaration) {
+    for parameter in declaration.parameters.map({ Parameter.parameters($0, tree) }) ?? [] {
+      guard let name = parameter.name, tree[name + 1] == "[", let inside = tree.inside(name + 1) else {
+        continue
+      }
+      guard parameter.spaces.contains(where: { $0 != .thread }) else { continue }
+      changes[name] = .replace(checked: "(*\(tree[name]))", erased: tree[name])
+      for index in name + 1...inside.upperBound {
+        changes[index] = .replace(checked: "", erased: text(index, .erased))
+      }
     }
   }
 
@@ -169,7 +185,6 @@ struct Rewriter {
     }
     needsStatic.subtract(declaration.tokens)
   }
-
 
   /// Where it does not, a repeated signature is an error that clang finds.
   private func isOverloadedOnSpaces(_ declaration: Declaration, _ isMember: Bool) -> Bool {

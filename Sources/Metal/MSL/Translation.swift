@@ -54,7 +54,9 @@ struct Translator {
     let body = kernel.function.body ?? 0..<0
     let used = words[body.lowerBound] ?? Set(body.lazy.map { tree[$0] })
     words[body.lowerBound] = used
-    let arguments = kernel.hostParameters.map { argument($0.parameter, isUsed: used.contains($0.parameter.name)) }
+    let arguments = kernel.hostParameters.map {
+      argument($0.parameter, isUsed: used.contains($0.parameter.name))
+    }
     let description = MSLKernelDescription(
       name: kernel.name, arguments: arguments, maxTotalThreads: kernel.maxTotalThreads)
     return TranslatedKernel(description: description, form: stub.form, stub: stub.text)

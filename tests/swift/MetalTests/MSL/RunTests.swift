@@ -337,6 +337,19 @@ private let cases: [RunCase] = [
       """,
     inputs: [counting, [10]], expected: counting.map { $0 + 12 }),
   RunCase(
+    name: "arrays as parameters",
+    source: """
+      float pick(constant const float values[2], constant float rows[2][2], thread const float more[2], uint i) {
+        return values[i & 1] + rows[1][i & 1] + more[i & 1];
+      }
+      kernel void k(device float *out [[buffer(0)]], constant float (&values)[2] [[buffer(1)]],
+                    constant float (*rows)[2] [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+        const float more[2] = {100, 200};
+        out[i] = pick(values, rows, more, i);
+      }
+      """,
+    inputs: [[1, 2], [0, 0, 10, 20]], grid: (2, 1, 1), expected: [111, 222]),
+  RunCase(
     name: "recursion in a helper",
     source: """
       uint fibonacci(uint n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
