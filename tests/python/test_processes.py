@@ -23,9 +23,8 @@ def commit(steps):
         encoder.dispatch(kernel, out, steps, grid=1)
         return encoder.commit()
 
-first = commit(1 << 20)
-first.wait()
-second = int((1 << 20) / first.gpu_time)  # so many steps take a second
+first = min((commit(1 << 21) for _ in range(3)), key=lambda work: (work.wait(), work.gpu_time))
+second = int((1 << 21) / first.gpu_time)  # so many steps take a second
 """
 
 
@@ -39,8 +38,8 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> tuple[int, st
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("wait", ["submission.wait()", "submission.wait(30)", "submission.wait(float('inf'))"])
-def test_ctrl_c_interrupts_a_wait_within_100_ms(wait: str, environment: dict[str, str]) -> None:
+def lateness(wait: str, environment: dict[str, str]) -> float:
+    """Seconds from Ctrl-C to the end of a wait."""
     program = f"""
 submission = commit(min(second * 2, 0xFFFFFFFF))
 print("waiting", flush=True)
@@ -58,9 +57,13 @@ os._exit(0)
     process.send_signal(signal.SIGINT)
     status, out, err = finish(process)
     assert status == 0, err
-    late = float(out) - sent
-    # The slice is 100 ms; the rest is for a loaded machine to come round to it.
-    assert late < 0.2, f"{late:.3f} s late"
+    return float(out) - sent
+
+
+@pytest.mark.parametrize("wait", ["submission.wait()", "submission.wait(30)", "submission.wait(float('inf'))"])
+def test_ctrl_c_interrupts_a_wait_within_100_ms(wait: str, environment: dict[str, str]) -> None:
+    # A busy machine may come round to it late, but not three times.
+    assert any(lateness(wait, environment) < 0.13 for _ in range(3))
 
 
 def test_other_threads_run_during_a_wait(environment: dict[str, str]) -> None:
