@@ -22,6 +22,7 @@ Bound: TypeAlias = "tuple[list[_native.Handle], bytes]"
 HEAD: Final = struct.Struct("=HHI")
 """An `ingot_value`: position, dtype, bytes that follow (of threadgroup memory: its length, and none follow)."""
 
+_MOST_INLINE: Final = 1 << 16  # what Metal takes is less; this only keeps from copying gigabytes to be told so
 _MOST_THREADGROUP: Final = (1 << 32) - 1
 
 
@@ -125,6 +126,9 @@ class Binder:
     def _raw(self, position: int, value: object) -> bytes:
         """The bytes of a vector, struct or array that is given as numbers, as an array or as bytes."""
         argument = self.arguments[position]
+        nbytes = len(value) if isinstance(value, bytes | bytearray) else getattr(value, "nbytes", 0)
+        if nbytes > _MOST_INLINE:
+            raise self._wrong(position, value, f"takes at most {_MOST_INLINE} bytes as a value, and more in a buffer")
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value)
         if isinstance(value, tuple | list) and argument.width > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import sys
 import weakref
@@ -252,7 +253,7 @@ def _index(index: SupportsIndex | str | None) -> int:
             return names.index(index)
         message = f"no device named {index!r}; there is {', '.join(map(repr, names)) or 'none at all'}"
         raise DeviceNotFoundError(message)
-    number = index.__index__()
+    number = operator.index(index)
     if not 0 <= number < 1 << 63:
         message = f"no device {number}: there are {_native.device_count()}, counted from 0"
         raise DeviceNotFoundError(message)
@@ -283,8 +284,8 @@ def _plain(value: object) -> object:
 def _shape(shape: Shape) -> tuple[int, ...]:
     try:
         extents = shape if isinstance(shape, tuple | list) else (shape,)
-        numbers = tuple(extent.__index__() for extent in extents)
-    except AttributeError as error:
+        numbers = tuple(operator.index(extent) for extent in extents)
+    except TypeError as error:
         message = f"{shape!r} is no shape; it is a number of elements or a tuple of them"
         raise ArgumentError(message) from error
     if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < 1 << 64 for number in numbers):

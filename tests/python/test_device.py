@@ -87,6 +87,12 @@ def test_device_that_does_not_exist(index: int | str) -> None:
         ingot.Device.new(index)
 
 
+def test_device_by_what_is_no_index() -> None:
+    for wrong in (1.5, [], b"name"):
+        with pytest.raises(TypeError):
+            ingot.Device(wrong)  # type: ignore[arg-type]
+
+
 def test_device_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="GPU of this process"):
         pickle.dumps(ingot.Device(0))

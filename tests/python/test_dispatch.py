@@ -217,6 +217,9 @@ def test_an_array_inline(device: ingot.Device) -> None:
         encoder.dispatch(kernel, out, weights, grid=9)
         with pytest.raises(ingot.ArgumentError, match=r"4096.*buffer"):
             encoder.dispatch(kernel, out, np.zeros(1025, np.float32), grid=9)
+        for long in (np.zeros(1 << 20, np.float32), bytes(1 << 20), memoryview(bytearray(1 << 20))):
+            with pytest.raises(ingot.ArgumentError, match="'weights' takes at most"):
+                encoder.dispatch(kernel, out, long, grid=9)
         encoder.commit_and_wait()
     assert np.array_equal(out.numpy(), weights)
 
