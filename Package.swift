@@ -23,6 +23,8 @@ let package = Package(
         .linkedFramework("CoreGraphics", .when(platforms: [.macOS]))
       ]
     ),
+    .testTarget(
+      name: "IngotABITests", dependencies: ["IngotABI"], path: "tests/swift/IngotABITests"),
     .testTarget(name: "IngotTests", dependencies: ["Ingot"], path: "tests/swift/IngotTests"),
   ],
   swiftLanguageModes: [.v6]

@@ -17,9 +17,11 @@ struct HandleSlots: ~Copyable, @unchecked Sendable {
   private var used = 0
   private var firstFree: UInt32 = 0
   private(set) var count = 0
+  private let lastGeneration: UInt32
 
-  init(capacity: Int = 256) {
+  init(capacity: Int = 256, lastGeneration: UInt32 = Handle.lastGeneration) {
     self.capacity = capacity
+    self.lastGeneration = lastGeneration
     slots = .allocate(capacity: capacity)
   }
 
@@ -54,7 +56,7 @@ struct HandleSlots: ~Copyable, @unchecked Sendable {
     slots[index].object = nil
     count -= 1
     // A slot whose generations are used up is never handed out again, so no handle ever comes back.
-    guard slots[index].generation < Handle.lastGeneration else { return object }
+    guard slots[index].generation < lastGeneration else { return object }
     slots[index].generation += 1
     slots[index].nextFree = firstFree
     firstFree = UInt32(index + 1)
