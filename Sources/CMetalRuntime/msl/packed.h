@@ -43,73 +43,62 @@ struct packed_vec : mtl::swizzles<packed_vec<T, N>, T, N> {
   }
   MTL_INLINE mtl::lane_t<T> *lanes() { return reinterpret_cast<mtl::lane_t<T> *>(storage); }
 
+  // The operators of vec, where at least one operand is packed and the other fits. They are inside the class, since
+  // clang confuses a property of a dependent type, `v.xy * 2`, with operators that it sees outside of classes.
+#define MTL_PACKED_OPERATOR(op)                                     \
+  template <class B>                                                \
+    requires(__is_same(B, packed_vec))                              \
+  friend MTL_INLINE constexpr auto operator op(packed_vec a, B b) { \
+    return vec<T, N>(a) op vec<T, N>(b);                            \
+  }                                                                 \
+  template <mtl::scalar S>                                          \
+  friend MTL_INLINE constexpr auto operator op(packed_vec a, S b) { \
+    return vec<T, N>(a) op b;                                       \
+  }                                                                 \
+  template <mtl::scalar S>                                          \
+  friend MTL_INLINE constexpr auto operator op(S a, packed_vec b) { \
+    return a op vec<T, N>(b);                                       \
+  }
+#define MTL_PACKED_ASSIGNMENT(op)                                    \
+  MTL_PACKED_OPERATOR(op)                                            \
+  MTL_INLINE constexpr packed_vec &operator op##=(vec<T, N> value) { \
+    return *this = vec<T, N>(*this) op value;                        \
+  }
+  MTL_PACKED_ASSIGNMENT(+)
+  MTL_PACKED_ASSIGNMENT(-)
+  MTL_PACKED_ASSIGNMENT(*)
+  MTL_PACKED_ASSIGNMENT(/)
+  MTL_PACKED_ASSIGNMENT(%)
+  MTL_PACKED_ASSIGNMENT(&)
+  MTL_PACKED_ASSIGNMENT(|)
+  MTL_PACKED_ASSIGNMENT(^)
+  MTL_PACKED_ASSIGNMENT(<<)
+  MTL_PACKED_ASSIGNMENT(>>)
+  MTL_PACKED_OPERATOR(==)
+  MTL_PACKED_OPERATOR(!=)
+  MTL_PACKED_OPERATOR(<)
+  MTL_PACKED_OPERATOR(<=)
+  MTL_PACKED_OPERATOR(>)
+  MTL_PACKED_OPERATOR(>=)
+#undef MTL_PACKED_ASSIGNMENT
+#undef MTL_PACKED_OPERATOR
+  friend MTL_INLINE constexpr vec<T, N> operator-(packed_vec a) { return -vec<T, N>(a); }
+  friend MTL_INLINE constexpr vec<T, N> operator+(packed_vec a) { return +vec<T, N>(a); }
+  friend MTL_INLINE constexpr vec<T, N> operator~(packed_vec a) { return ~vec<T, N>(a); }
+
  private:
   T storage[N];
 };
-
-// The operators of vec, where at least one operand is packed and the other fits.
-#define MTL_PACKED_OPERATOR(op)                                                                         \
-  template <class T, int N>                                                                             \
-  MTL_INLINE constexpr auto operator op(packed_vec<T, N> a, packed_vec<T, N> b) {                       \
-    return vec<T, N>(a) op vec<T, N>(b);                                                                \
-  }                                                                                                     \
-  template <class T, int N, mtl::scalar S>                                                              \
-  MTL_INLINE constexpr auto operator op(packed_vec<T, N> a, S b) {                                      \
-    return vec<T, N>(a) op b;                                                                           \
-  }                                                                                                     \
-  template <class T, int N, mtl::scalar S>                                                              \
-  MTL_INLINE constexpr auto operator op(S a, packed_vec<T, N> b) {                                      \
-    return a op vec<T, N>(b);                                                                           \
-  }
-#define MTL_PACKED_ASSIGNMENT(op)                                                                       \
-  MTL_PACKED_OPERATOR(op)                                                                               \
-  template <class T, int N>                                                                             \
-  MTL_INLINE constexpr packed_vec<T, N> &operator op##=(packed_vec<T, N> &a, vec<T, N> b) {             \
-    return a = vec<T, N>(a) op b;                                                                       \
-  }                                                                                                     \
-  template <class T, int N>                                                                             \
-  MTL_INLINE constexpr packed_vec<T, N> &operator op##=(packed_vec<T, N> &a, packed_vec<T, N> b) {      \
-    return a = vec<T, N>(a) op vec<T, N>(b);                                                            \
-  }                                                                                                     \
-  template <class T, int N, mtl::scalar S>                                                              \
-  MTL_INLINE constexpr packed_vec<T, N> &operator op##=(packed_vec<T, N> &a, S b) {                     \
-    return a = vec<T, N>(a) op b;                                                                       \
-  }
-MTL_PACKED_ASSIGNMENT(+)
-MTL_PACKED_ASSIGNMENT(-)
-MTL_PACKED_ASSIGNMENT(*)
-MTL_PACKED_ASSIGNMENT(/)
-MTL_PACKED_ASSIGNMENT(%)
-MTL_PACKED_ASSIGNMENT(&)
-MTL_PACKED_ASSIGNMENT(|)
-MTL_PACKED_ASSIGNMENT(^)
-MTL_PACKED_ASSIGNMENT(<<)
-MTL_PACKED_ASSIGNMENT(>>)
-MTL_PACKED_OPERATOR(==)
-MTL_PACKED_OPERATOR(!=)
-MTL_PACKED_OPERATOR(<)
-MTL_PACKED_OPERATOR(<=)
-MTL_PACKED_OPERATOR(>)
-MTL_PACKED_OPERATOR(>=)
-#undef MTL_PACKED_ASSIGNMENT
-#undef MTL_PACKED_OPERATOR
-
-template <class T, int N>
-MTL_INLINE constexpr vec<T, N> operator-(packed_vec<T, N> a) { return -vec<T, N>(a); }
-template <class T, int N>
-MTL_INLINE constexpr vec<T, N> operator+(packed_vec<T, N> a) { return +vec<T, N>(a); }
-template <class T, int N>
-MTL_INLINE constexpr vec<T, N> operator~(packed_vec<T, N> a) { return ~vec<T, N>(a); }
 }  // namespace metal
 
-#define MTL_PACKED_NAMES(T)                       \
-  using packed_##T##2 = metal::packed_vec<T, 2>;  \
-  using packed_##T##3 = metal::packed_vec<T, 3>;  \
-  using packed_##T##4 = metal::packed_vec<T, 4>;  \
-  namespace metal {                               \
-  using ::packed_##T##2;                          \
-  using ::packed_##T##3;                          \
-  using ::packed_##T##4;                          \
+#define MTL_PACKED_NAMES(T)                      \
+  using packed_##T##2 = metal::packed_vec<T, 2>; \
+  using packed_##T##3 = metal::packed_vec<T, 3>; \
+  using packed_##T##4 = metal::packed_vec<T, 4>; \
+  namespace metal {                              \
+  using ::packed_##T##2;                         \
+  using ::packed_##T##3;                         \
+  using ::packed_##T##4;                         \
   }
 MTL_PACKED_NAMES(bool)
 MTL_PACKED_NAMES(char)

@@ -18,44 +18,48 @@ struct components {
 
   // Lane by lane: another thread may be writing the components that are not named.
   template <int... index>
-  MTL_INLINE void give(vec<T, sizeof...(index)> value) {
+  MTL_INLINE vec<T, sizeof...(index)> give(vec<T, sizeof...(index)> value) {
     lane_t<T> *lanes = static_cast<Self *>(this)->lanes();
     int from = 0;
     ((lanes[index] = value.native()[from++]), ...);
+    return value;
   }
 };
 
 // One swizzle: its indices, its name in xyzw, its name in rgba. One that repeats a component cannot be written.
-#define MTL_SWIZZLE_1(i, x, r)                                                                  \
-  MTL_INLINE constexpr T get_##x() const { return this->template take<i>(); }                   \
-  MTL_INLINE void set_##x(T value) { static_cast<Self *>(this)->lanes()[i] = value; }           \
-  __declspec(property(get = get_##x, put = set_##x)) T x;                                       \
+#define MTL_SWIZZLE_1(i, x, r)                                                \
+  MTL_INLINE constexpr T get_##x() const { return this->template take<i>(); } \
+  MTL_INLINE T set_##x(T value) {                                             \
+    static_cast<Self *>(this)->lanes()[i] = value;                            \
+    return value;                                                             \
+  }                                                                           \
+  __declspec(property(get = get_##x, put = set_##x)) T x;                     \
   __declspec(property(get = get_##x, put = set_##x)) T r;
-#define MTL_SWIZZLE_2(i, x, r, j, y, g)                                                         \
-  MTL_INLINE constexpr vec<T, 2> get_##x##y() const { return this->template take<i, j>(); }     \
-  MTL_INLINE void set_##x##y(vec<T, 2> value) requires(i != j) {                                \
-    this->template give<i, j>(value);                                                           \
-  }                                                                                             \
-  __declspec(property(get = get_##x##y, put = set_##x##y)) vec<T, 2> x##y;                      \
+#define MTL_SWIZZLE_2(i, x, r, j, y, g)                                                     \
+  MTL_INLINE constexpr vec<T, 2> get_##x##y() const { return this->template take<i, j>(); } \
+  MTL_INLINE vec<T, 2> set_##x##y(vec<T, 2> value) requires(i != j) {                       \
+    return this->template give<i, j>(value);                                                \
+  }                                                                                         \
+  __declspec(property(get = get_##x##y, put = set_##x##y)) vec<T, 2> x##y;                  \
   __declspec(property(get = get_##x##y, put = set_##x##y)) vec<T, 2> r##g;
-#define MTL_SWIZZLE_3(i, x, r, j, y, g, k, z, b)                                                \
-  MTL_INLINE constexpr vec<T, 3> get_##x##y##z() const {                                        \
-    return this->template take<i, j, k>();                                                      \
-  }                                                                                             \
-  MTL_INLINE void set_##x##y##z(vec<T, 3> value) requires(i != j && i != k && j != k) {         \
-    this->template give<i, j, k>(value);                                                        \
-  }                                                                                             \
-  __declspec(property(get = get_##x##y##z, put = set_##x##y##z)) vec<T, 3> x##y##z;             \
+#define MTL_SWIZZLE_3(i, x, r, j, y, g, k, z, b)                                             \
+  MTL_INLINE constexpr vec<T, 3> get_##x##y##z() const {                                     \
+    return this->template take<i, j, k>();                                                   \
+  }                                                                                          \
+  MTL_INLINE vec<T, 3> set_##x##y##z(vec<T, 3> value) requires(i != j && i != k && j != k) { \
+    return this->template give<i, j, k>(value);                                              \
+  }                                                                                          \
+  __declspec(property(get = get_##x##y##z, put = set_##x##y##z)) vec<T, 3> x##y##z;          \
   __declspec(property(get = get_##x##y##z, put = set_##x##y##z)) vec<T, 3> r##g##b;
-#define MTL_SWIZZLE_4(i, x, r, j, y, g, k, z, b, l, w, a)                                       \
-  MTL_INLINE constexpr vec<T, 4> get_##x##y##z##w() const {                                     \
-    return this->template take<i, j, k, l>();                                                   \
-  }                                                                                             \
-  MTL_INLINE void set_##x##y##z##w(vec<T, 4> value)                                             \
-    requires(i != j && i != k && i != l && j != k && j != l && k != l) {                        \
-    this->template give<i, j, k, l>(value);                                                     \
-  }                                                                                             \
-  __declspec(property(get = get_##x##y##z##w, put = set_##x##y##z##w)) vec<T, 4> x##y##z##w;    \
+#define MTL_SWIZZLE_4(i, x, r, j, y, g, k, z, b, l, w, a)                                    \
+  MTL_INLINE constexpr vec<T, 4> get_##x##y##z##w() const {                                  \
+    return this->template take<i, j, k, l>();                                                \
+  }                                                                                          \
+  MTL_INLINE vec<T, 4> set_##x##y##z##w(vec<T, 4> value)                                     \
+    requires(i != j && i != k && i != l && j != k && j != l && k != l) {                     \
+    return this->template give<i, j, k, l>(value);                                           \
+  }                                                                                          \
+  __declspec(property(get = get_##x##y##z##w, put = set_##x##y##z##w)) vec<T, 4> x##y##z##w; \
   __declspec(property(get = get_##x##y##z##w, put = set_##x##y##z##w)) vec<T, 4> r##g##b##a;
 
 // Calls `macro` with the first n components appended to its arguments. A macro cannot call itself, hence four copies.
@@ -73,10 +77,10 @@ struct components {
 #define MTL_FOURTH_4(macro, ...) MTL_FOURTH_3(macro, __VA_ARGS__) macro(__VA_ARGS__, 3, w, a)
 
 // All swizzles of a vector of n components: of one, two, three and four letters.
-#define MTL_SWIZZLES(n)                                                                         \
-  MTL_FIRST_##n(MTL_SWIZZLE_1)                                                                  \
-  MTL_FIRST_##n(MTL_TWO_LETTERS_##n)                                                            \
-  MTL_FIRST_##n(MTL_THREE_LETTERS_##n)                                                          \
+#define MTL_SWIZZLES(n)                \
+  MTL_FIRST_##n(MTL_SWIZZLE_1)         \
+  MTL_FIRST_##n(MTL_TWO_LETTERS_##n)   \
+  MTL_FIRST_##n(MTL_THREE_LETTERS_##n) \
   MTL_FIRST_##n(MTL_FOUR_LETTERS_##n)
 #define MTL_TWO_LETTERS_2(...) MTL_SECOND_2(MTL_SWIZZLE_2, __VA_ARGS__)
 #define MTL_TWO_LETTERS_3(...) MTL_SECOND_3(MTL_SWIZZLE_2, __VA_ARGS__)

@@ -37,9 +37,6 @@ struct conditional<false, T, F> {
 template <bool condition, class T, class F>
 using conditional_t = typename conditional<condition, T, F>::type;
 
-template <class...>
-using void_t = void;
-
 template <class T>
 T &&declval() noexcept;
 
@@ -106,7 +103,6 @@ MTL_TRAIT(is_scalar, is_arithmetic_v<T> || __is_enum(T) || __is_pointer(T));
 MTL_TRAIT(is_compound, !is_fundamental_v<T>);
 MTL_TRAIT(is_const, __is_const(T));
 MTL_TRAIT(is_volatile, __is_volatile(T));
-MTL_TRAIT(is_empty, __is_empty(T));
 MTL_TRAIT(is_trivial, __is_trivial(T));
 MTL_TRAIT(is_trivially_copyable, __is_trivially_copyable(T));
 MTL_TRAIT(is_standard_layout, __is_standard_layout(T));
@@ -160,13 +156,10 @@ using make_signed_t = typename make_signed<T>::type;
 template <class T>
 using make_unsigned_t = typename make_unsigned<T>::type;
 
+// Metal has no forward, void_t or is_empty: kernels give these names to things of their own.
 template <class T>
 constexpr remove_reference_t<T> &&move(T &&value) noexcept {
   return static_cast<remove_reference_t<T> &&>(value);
-}
-template <class T>
-constexpr T &&forward(remove_reference_t<T> &value) noexcept {
-  return static_cast<T &&>(value);
 }
 }  // namespace metal
 

@@ -29,9 +29,19 @@ struct ClangMessages {
         groups.append([line])
       }
     }
-    // Errors about the names of the check itself follow from another error.
-    let isOwn = { (line: Line) in line.severity.hasSuffix("error") && !line.message.contains("'mtl_") }
-    return groups.filter { isOwn($0[0]) }.compactMap(diagnostics)
+    return groups.filter { $0[0].severity.hasSuffix("error") && !isOfTheCheck($0[0].message) }.compactMap(
+      diagnostics)
+  }
+
+  /// Errors about the names of the check follow from another error; and only to clang is `c ? a : b` one, for a and b of
+  /// one class in two address spaces.
+  private func isOfTheCheck(_ message: String) -> Bool {
+    if message.contains("'mtl_") { return true }
+    guard message.hasPrefix("incompatible operand types") else { return false }
+    let types = message.split(separator: "'").enumerated().filter { $0.offset % 2 == 1 }.map { type in
+      addressSpaceWords.reduce(String(type.element)) { $0.replacing($1, with: "") }
+    }
+    return types.count == 2 && types[0] == types[1]
   }
 
   private func diagnostics(_ group: [Line]) -> [Diagnostic]? {
@@ -92,6 +102,8 @@ struct ClangMessages {
     }
   }
 }
+
+private let addressSpaceWords = ["const ", "__global_device ", "__global_host ", "__local "]
 
 /// Says in MSL's words what clang says in its own.
 func readable(_ message: String) -> String {

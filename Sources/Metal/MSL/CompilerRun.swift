@@ -28,7 +28,7 @@ struct CompilerRun: Sendable {
 
   /// Preprocesses, rewrites and checks a library.
   func translate(
-    _ text: String, checkedHeader header: @autoclosure () throws(MSLError) -> PrecompiledHeader
+    _ text: String, header: (PrecompiledHeader.Kind) throws(MSLError) -> PrecompiledHeader
   ) throws(MSLError) -> Translation {
     let source = SourceText(text)
     let translator = Translator(source, try tokens(source))
@@ -36,15 +36,25 @@ struct CompilerRun: Sendable {
     let locate = { translator.checked.source(line: $0, column: $1) }
     let dump = translator.namesThreadMemory ? ["-Xclang", "-ast-dump"] : []
     let outcome = try clang(
-      header().arguments + ["-fsyntax-only"] + dump + ["-"], input: translator.checked.text)
+      header(.check).arguments + ["-fsyntax-only"] + dump + ["-"], input: translator.checked.text)
     for group in ClangMessages(locate: locate).groups(in: outcome.text) { report.add(group) }
     if report.isEmpty, !dump.isEmpty {
       let tree = String(decoding: outcome.output, as: UTF8.self)
       report.add(AddressSpaceConversions(dump: tree, locate: locate).errors)
     }
+    if report.isEmpty, !outcome.succeeded { try checkCode(translator, header(.code), &report) }
     if !report.isEmpty { throw MSLError(kind: .compileFailure, message: report.text(source)) }
-    guard outcome.succeeded else { throw failure("checking a library failed", outcome) }
     return translator.translation
+  }
+
+  /// Where all that the check found comes from its form, the code is checked in its place.
+  private func checkCode(
+    _ translator: Translator, _ header: PrecompiledHeader, _ report: inout DiagnosticReport
+  ) throws(MSLError) {
+    let outcome = try clang(header.arguments + ["-fsyntax-only", "-"], input: translator.code.text)
+    let messages = ClangMessages { translator.code.source(line: $0, column: $1) }
+    for group in messages.groups(in: outcome.text) { report.add(group) }
+    if report.isEmpty, !outcome.succeeded { throw failure("checking a library failed", outcome) }
   }
 
   /// The tokens of a source after preprocessing.

@@ -42,7 +42,7 @@ final class MSLCompiler: Sendable {
     } else {
       let run = self.run(options, toolchain, cache)
       prepareCode(run)
-      translation = try run.translate(text, checkedHeader: header(.check, run))
+      translation = try run.translate(text) { kind throws(MSLError) in try header(kind, run) }
       try cache.write(name, translation.record)
       cache.schedulePruning()
     }

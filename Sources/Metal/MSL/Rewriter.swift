@@ -24,6 +24,7 @@ struct Rewriter {
     self.tree = tree
     changeWords()
     for declaration in declarations { change(declaration) }
+    changeComponents(PropertyUses(tree, declarations))
     removeRepetitions(declarations, isMember: false)
   }
 
@@ -150,6 +151,28 @@ struct Rewriter {
         changes[index] = .replace(checked: "", erased: text(index, .erased))
       }
     }
+  }
+
+  private mutating func changeComponents(_ uses: PropertyUses) {
+    for index in uses.reads {
+      changes[index] = .replace(checked: "get_\(tree[index])()", erased: "get_\(tree[index])()")
+    }
+    // From the right: what is assigned may be an assignment.
+    for assignment in uses.assignments.reversed() {
+      let (checked, erased) = (spelledOut(assignment, .checked), spelledOut(assignment, .erased))
+      changes[assignment.operation] = .replace(checked: checked, erased: erased)
+      let end = (text(assignment.end, .checked), text(assignment.end, .erased))
+      changes[assignment.end] = .replace(checked: ")" + end.0, erased: ")" + end.1)
+    }
+  }
+
+  /// `= v.x + (` for the `+=` of `v.x += y`.
+  private func spelledOut(_ assignment: PropertyUses.Assignment, _ form: Form) -> String {
+    let operation = tree[assignment.operation].dropLast()
+    let owner = text(assignment.target.lowerBound..<assignment.component, form)
+    let component = tree[assignment.component]
+    let value = assignment.isVector ? "get_\(component)()" : component
+    return "= \(owner) \(value) \(operation) ("
   }
 
   // MARK: Repetitions

@@ -46,6 +46,8 @@ private let cases: [RunCase] = [
         float4 v = in[i];
         v.xy = v.yx;
         v.zw *= 2;
+        float4 u;
+        u.x = u.w = 0, u.zy = u.xw = float2(7);
         out[i] = v.bgra + float4(1, v.x, 0.0f, -1);
       }
       """,
@@ -349,6 +351,45 @@ private let cases: [RunCase] = [
       }
       """,
     inputs: [[1, 2], [0, 0, 10, 20]], grid: (2, 1, 1), expected: [111, 222]),
+  RunCase(
+    name: "components assigned in templates, beside operators of the user's own",
+    source: """
+      struct Pair { float a, b; };
+      thread Pair &operator+=(thread Pair &a, Pair b) { a.a += b.a; a.b += b.b; return a; }
+      Pair operator*=(thread Pair &a, float b) { a.a *= b; return a; }
+      template <typename I> struct Walk {
+        vec<I, 2> places[2];
+        void step(I by) thread { places[by & 1].x += by, this->places[0].xy *= I(2); places[0].y += places[1].x += 1; }
+      };
+      template <typename T, typename I>
+      T walk(vec<I, 2> p, packed_float3 q, I step) {
+        for (int i = 0; i < 2; ++i) { p.x += step; p.y -= 1; p.xy *= 2; if (p.x > 100) p.x += p.y; }
+        q += float3(1, 2, 3);
+        q *= 2.0f;
+        Walk<I> w = {{p, p}};
+        w.step(step);
+        Pair sum = {float(p.x), q.z};
+        sum += Pair{1, 1};
+        return sum.a + 10 * p.y + 100 * sum.b + w.places[0].y;
+      }
+      kernel void k(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+        out[i] = walk<float, int>(int2(i, 10), packed_float3(0), 3);
+      }
+      """,
+    grid: (1, 1, 1), expected: [19 + 10 * 34 + 100 * 7 + 68 + 22]),
+  RunCase(
+    name: "one of two address spaces",
+    source: """
+      struct Pair { float a, b; };
+      kernel void k(device float *out [[buffer(0)]], constant Pair &in [[buffer(1)]],
+                    uint i [[thread_position_in_grid]]) {
+        threadgroup Pair shared;
+        shared.a = i;
+        Pair pair = i < 4 ? shared : in;
+        out[i] = pair.a;
+      }
+      """,
+    form: .group, inputs: [[9, 9]], expected: [0, 1, 2, 3, 9, 9, 9, 9]),
   RunCase(
     name: "recursion in a helper",
     source: """
