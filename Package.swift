@@ -1,6 +1,13 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
+// SwiftPM looks for the folder of a target that is named here on every system, whatever the condition of the dependency.
+#if os(Linux)
+  let metal: [Target.Dependency] = ["Metal"]
+#else
+  let metal: [Target.Dependency] = []
+#endif
+
 let package = Package(
   name: "Ingot",
   platforms: [.macOS(.v15)],
@@ -17,7 +24,7 @@ let package = Package(
     // The library. It imports Metal: Apple's on a Mac, ours on Linux.
     .target(
       name: "Ingot",
-      dependencies: [.target(name: "Metal", condition: .when(platforms: [.linux]))],
+      dependencies: metal,
       linkerSettings: [
         // Without CoreGraphics a command-line tool may be given no default device.
         .linkedFramework("CoreGraphics", .when(platforms: [.macOS]))

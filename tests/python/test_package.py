@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,26 @@ def test_sdist_carries_the_swift_package_and_nothing_built(tmp_path: Path) -> No
 def test_extension_is_for_all_pythons() -> None:
     assert ".abi3." in Path(_ingot.__file__).name
     assert Path(_ingot.__file__).parent == LIBRARY.parent == Path(ingot.__file__).parent
+
+
+def test_manifest_is_whole_where_metal_is_apples(tmp_path: Path) -> None:
+    manifest = (ROOT / "Package.swift").read_text(encoding="utf-8")
+    (tmp_path / "Package.swift").write_text(manifest.replace("#if os(Linux)", "#if os(Windows)"), encoding="utf-8")
+    for folder in ("Sources", "tests"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    described = run("swift", "package", "--package-path", str(tmp_path), "describe", "--type", "json")
+    assert described.returncode == 0, described.stderr
+    names = {target["name"] for target in json.loads(described.stdout)["targets"]}
+    assert names == {"CIngot", "Ingot", "IngotABI", "IngotTests"}
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="asks otool")
+def test_library_needs_only_what_every_mac_has() -> None:
+    system = ("/usr/lib/", "/System/Library/", f"@rpath/{LIBRARY.name} ")
+    for file in (str(LIBRARY), _ingot.__file__):
+        _, *needed = run("otool", "-L", file).stdout.splitlines()
+        assert needed
+        assert all(line.strip().startswith(system) for line in needed), needed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS has Swift's libraries in the system")
