@@ -46,7 +46,13 @@ public final class Library: @unchecked Sendable {
       throw IngotError(.pipeline, "'\(name)' is no kernel, or has function constants that need values")
     }
     let (pipeline, reflection) = try makePipeline(function, name)
-    let arguments = KernelArgument.arguments(from: reflection)
+    let bindings = reflection?.bindings ?? []
+    if let (argument, kind) = KernelArgument.unsupported(in: bindings) {
+      throw IngotError(
+        .pipeline,
+        "argument '\(argument)' of kernel '\(name)' is \(kind), which Ingot does not have; give a buffer")
+    }
+    let arguments = KernelArgument.arguments(from: bindings)
     if let strange = arguments.first(where: { !(0..<Bindings.slots).contains($0.index) }) {
       throw IngotError(
         .pipeline,

@@ -2,12 +2,22 @@ import Metal
 
 extension KernelArgument {
   /// The kernel's arguments in Ingot's order, from what Metal says about them.
-  static func arguments(from reflection: MTLComputePipelineReflection?) -> [KernelArgument] {
-    let bindings = reflection?.bindings ?? []
-    let buffers = bindings.compactMap { $0 as? any MTLBufferBinding }.filter { $0.type == .buffer }
-    let threadgroups = bindings.compactMap { $0 as? any MTLThreadgroupBinding }
+  static func arguments(from bindings: [any MTLBinding]) -> [KernelArgument] {
+    let buffers = bindings.filter { $0.type == .buffer }.compactMap { $0 as? any MTLBufferBinding }
+    let threadgroups = bindings.filter { $0.type == .threadgroupMemory }.compactMap {
+      $0 as? any MTLThreadgroupBinding
+    }
     return buffers.sorted { $0.index < $1.index }.map(KernelArgument.init(buffer:))
       + threadgroups.sorted { $0.index < $1.index }.map(KernelArgument.init(threadgroup:))
+  }
+
+  /// What the first used argument is that Ingot has nothing to give for; nil if there is none. Metal itself would run
+  /// the kernel without it, or abort the process.
+  static func unsupported(in bindings: [any MTLBinding]) -> (name: String, kind: String)? {
+    for binding in bindings where binding.isUsed {
+      if let kind = binding.type.unsupportedKind { return (binding.name, kind) }
+    }
+    return nil
   }
 
   private init(buffer: any MTLBufferBinding) {
@@ -21,7 +31,9 @@ extension KernelArgument {
     self.init(
       name: buffer.name, kind: .buffer, index: buffer.index, dtype: scalars?.dtype,
       width: scalars?.count ?? 0,
-      nbytes: buffer.bufferDataSize, alignment: buffer.bufferAlignment, access: access, isUsed: buffer.isUsed,
+      // Metal says -1 where it does not know a size.
+      nbytes: max(0, buffer.bufferDataSize), alignment: buffer.bufferAlignment, access: access,
+      isUsed: buffer.isUsed,
       // Reflection does not name address spaces; only `constant` and `const device` are read-only.
       takesInline: access == .read)
   }
@@ -31,6 +43,18 @@ extension KernelArgument {
       name: threadgroup.name, kind: .threadgroup, index: threadgroup.index, dtype: nil, width: 0,
       nbytes: threadgroup.threadgroupMemoryDataSize, alignment: threadgroup.threadgroupMemoryAlignment,
       access: .readWrite, isUsed: threadgroup.isUsed, takesInline: false)
+  }
+}
+
+extension MTLBindingType {
+  fileprivate var unsupportedKind: String? {
+    switch self {
+    case .texture: "a texture"
+    case .sampler: "a sampler"
+    case .visibleFunctionTable, .intersectionFunctionTable: "a function table"
+    case .primitiveAccelerationStructure, .instanceAccelerationStructure: "an acceleration structure"
+    default: nil
+    }
   }
 }
 
