@@ -110,7 +110,7 @@ extension Work {
 extension Work {
   /// Metal's completed handler: stores how it ended, lets go of what it used, wakes who waits.
   func finish(_ commandBuffer: any MTLCommandBuffer, in queue: SubmissionQueue) {
-    settle(commandBuffer)
+    withAutoreleasePool { settle(commandBuffer) }
     queue.finish(self)
     for waiter in publish() { waiter.wake() }
   }

@@ -102,7 +102,8 @@ kernel void sobel(device const float *input [[buffer(0)]],
 
     uint pixel = position.y * size.x + position.x;
     magnitude[pixel] = length(gradient);
-    direction[pixel] = atan2(gradient.y, gradient.x);
+    // Of fast maths atan2 is undefined where a coordinate is 0, as it is along every upright or level edge.
+    direction[pixel] = precise::atan2(gradient.y, gradient.x);
 }
 
 /// The magnitude at a place, or 0 outside the picture.
