@@ -18,6 +18,10 @@ Recipe: TypeAlias = "tuple[Any, ...]"
 HUGE = [1 << 31, 1 << 32, 1 << 36, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
 PRELUDE = "#include <metal_stdlib>\nusing namespace metal;\n"
 
+# A GPU takes seconds to give up a kernel that does not end, and may refuse the process after one that faults.
+ON_GPU = os.environ.get("INGOT_FUZZ_ON_GPU") == "1"
+BUSY_STEPS = 3_000_000 if ON_GPU else 30_000_000
+
 # None of them touches more than the first element, however large the grid: a wild kernel could hurt the process.
 SOURCES = [
     PRELUDE + "kernel void one(device const float *x, device float *y, constant float &a) { y[0] = a * x[0]; }",
@@ -25,8 +29,8 @@ SOURCES = [
     PRELUDE + "kernel void tile(device int *x, threadgroup int *t) {"
     " t[0] = x[0]; threadgroup_barrier(mem_flags::mem_threadgroup); x[0] = t[0]; }",
     PRELUDE + "kernel void busy(device uint *x) {"
-    " uint v = x[0]; for (uint i = 0; i < 30000000; ++i) v = v * 1664525u + 1013904223u; x[0] = v; }",
-    PRELUDE + "kernel void fault(device float *x) { x[1ul << 50] = 1; }",
+    f" uint v = x[0]; for (uint i = 0; i < {BUSY_STEPS}; ++i) v = v * 1664525u + 1013904223u; x[0] = v; }}",
+    PRELUDE + f"kernel void fault(device float *x) {{ x[{0 if ON_GPU else '1ul << 50'}] = 1; }}",
     PRELUDE + "kernel void large(device float *x) {"
     " threadgroup float t[30000]; t[0] = x[0]; threadgroup_barrier(mem_flags::mem_threadgroup); x[0] = t[0]; }",
     PRELUDE + "kernel void none() {} kernel void unused(device char *x, constant float &a) {}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import fuzz_calls
 from abi import HANDLE_TYPES, KINDS
 
 from ingot._native import ffi
@@ -11,12 +12,10 @@ from ingot._native import ffi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import fuzz_calls
-
 MEMORY = ffi.new("uint8_t[]", 1 << 20)
 OUTPUT = ffi.new("char[]", 1 << 16)
 ITEM_SIZE = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4]
-LARGE = 1 << 20
+LARGE = 1 << 12 if fuzz_calls.ON_GPU else 1 << 20
 
 
 class Pools(Protocol):

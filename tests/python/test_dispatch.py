@@ -369,6 +369,9 @@ def test_many_dispatches_in_one_encoder(saxpy: Saxpy) -> None:
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
 def test_named_values_reach_their_argument(device: ingot.Device, order: list[int]) -> None:
     source = """
+#include <metal_stdlib>
+using namespace metal;
+
 kernel void f(device float *out, constant float &a, constant int &b, constant uchar &c) {
   out[0] = a; out[1] = b; out[2] = c;
 }"""

@@ -133,6 +133,7 @@ print("child ended with", os.waitstatus_to_exitcode(status))
     assert out == "[] (1,)\nchild ended with 0\n", err
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="Apple's frameworks may not be used between fork and exec")
 def test_multiprocessing_with_spawn_and_fork_before_use(environment: dict[str, str]) -> None:
     program = """
 import os, sys, ingot
