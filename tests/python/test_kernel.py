@@ -24,10 +24,11 @@ kernel void many(device float4 *out [[buffer(3)]], device const packed_float3 *i
                  threadgroup half2 *tile [[threadgroup(1)]],
                  constant uchar &unused [[buffer(5)]], uint i [[thread_position_in_grid]],
                  uint l [[thread_position_in_threadgroup]]) {
-  tile[l] = half2(in[i].xy);
+  float3 value = float3(in[i]);
+  tile[l] = half2(value.xy);
   threadgroup_barrier(mem_flags::mem_threadgroup);
   if (i < parameters.count)
-    out[i] = parameters.scale * float4(float2(tile[l]), float(weights[0]), in[i].z);
+    out[i] = parameters.scale * float4(float2(tile[l]), float(weights[0]), value.z);
 }
 """
 
