@@ -46,9 +46,9 @@ struct packed_vec : mtl::swizzles<packed_vec<T, N>, T, N> {
   // The operators of vec, where at least one operand is packed and the other fits. They are inside the class, since
   // clang confuses a property of a dependent type, `v.xy * 2`, with operators that it sees outside of classes.
 #define MTL_PACKED_OPERATOR(op)                                     \
-  template <class B>                                                \
-    requires(__is_same(B, packed_vec))                              \
-  friend MTL_INLINE constexpr auto operator op(packed_vec a, B b) { \
+  template <class A, class B>                                       \
+    requires(__is_same(A, packed_vec) && __is_same(B, packed_vec))  \
+  friend MTL_INLINE constexpr auto operator op(A a, B b) {          \
     return vec<T, N>(a) op vec<T, N>(b);                            \
   }                                                                 \
   template <mtl::scalar S>                                          \
