@@ -86,7 +86,7 @@ import Testing
   }
 
   @Test func traceFileThatCannotBeWrittenIsRefused() {
-    #expect(throws: Switches.Invalid.self) { try makeDevice { $0.traceFile = "/nonexistent/trace" } }
+    #expect(throws: Switches.Invalid.self) { try makeDevice { $0.traceFile = "/dev/null/trace" } }
   }
 }
 
