@@ -9,8 +9,8 @@
 
 #include "divide.h"
 
-#define HANDLED 4
-static const int handled[HANDLED] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+#define HANDLED 5
+static const int handled[HANDLED] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 static struct sigaction previous[HANDLED];
 static int stop_signal;
 
@@ -48,7 +48,7 @@ static bool is_overflow(const mtl_worker *worker, const void *address, const uco
 }
 
 static mtl_u32 classify(int signal, const mtl_worker *worker, const void *address, const ucontext_t *context) {
-  if (signal == SIGFPE || signal == SIGILL) return MTL_FAULT_INSTRUCTION;
+  if (signal == SIGFPE || signal == SIGILL || signal == SIGTRAP) return MTL_FAULT_INSTRUCTION;
   return is_overflow(worker, address, context) ? MTL_FAULT_STACK : MTL_FAULT_ADDRESS;
 }
 
@@ -57,9 +57,9 @@ static void chain(const struct sigaction *old, int signal, siginfo_t *info, void
   if (old->sa_flags & SA_SIGINFO) {
     old->sa_sigaction(signal, info, context);
   } else if (old->sa_handler == SIG_DFL) {
-    // A fault happens again when this returns; a signal that someone sent must be sent again.
+    // A fault happens again when this returns; a signal that someone sent, and a breakpoint, must be sent again.
     sigaction(signal, old, NULL);
-    if (info->si_code <= 0) raise(signal);
+    if (info->si_code <= 0 || signal == SIGTRAP) raise(signal);
   } else if (old->sa_handler != SIG_IGN) {
     old->sa_handler(signal);
   }
@@ -117,7 +117,6 @@ void mtl_faults_block_others(sigset_t *previous_mask) {
   sigfillset(&mask);
   for (int i = 0; i < HANDLED; i++) sigdelset(&mask, handled[i]);
   sigdelset(&mask, SIGABRT);
-  sigdelset(&mask, SIGTRAP);
   sigdelset(&mask, stop_signal);
   pthread_sigmask(SIG_SETMASK, &mask, previous_mask);
 }

@@ -101,7 +101,7 @@ enum {
   MTL_FAULT_TIMEOUT = 2,     // ran longer than timeout_nanoseconds
   MTL_FAULT_STACK = 3,       // the stack of a thread overflowed
   MTL_FAULT_MEMORY = 5,      // no memory for stacks or threadgroup memory
-  MTL_FAULT_INSTRUCTION = 6, // SIGILL in kernel code, for example __builtin_trap()
+  MTL_FAULT_INSTRUCTION = 6, // SIGILL or SIGTRAP in kernel code, for example __builtin_trap()
 };
 
 /// How a dispatch ended.

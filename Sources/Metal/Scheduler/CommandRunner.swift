@@ -115,6 +115,10 @@ extension MTLCommandBufferError {
         .stackOverflow, "Caused GPU Stack Overflow Error: a thread's stack is too small for the kernel")
     case MTL_FAULT_MEMORY:
       self.init(.outOfMemory, "Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)")
+    case MTL_FAULT_INSTRUCTION:
+      self.init(
+        .internal,
+        "Internal Error (0000000e:Internal Error): a thread stopped at a trap, such as __builtin_trap()")
     default:
       self.init(.internal, "Internal Error (0000000e:Internal Error): fault \(result.fault)")
     }

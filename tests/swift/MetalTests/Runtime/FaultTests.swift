@@ -23,6 +23,7 @@ import Testing
         threadgroup_barrier(mem_flags::mem_none);
       }
       GROUP(trap) { if (group->position[0] == 3) __builtin_trap(); }
+      GROUP(breakpoint) { if (group->position[0] == 3) __builtin_debugtrap(); }
       THREAD(overflow) { *(int *)launch->buffers[0] = recurse((int *)launch->buffers[0], 1 << 30); }
       GROUP(overflow_group) { *(int *)launch->buffers[0] = recurse((int *)launch->buffers[0], 1 << 30); }
 
@@ -82,8 +83,8 @@ import Testing
     try checkThatDispatchesWork()
   }
 
-  @Test func aTrapEndsTheDispatch() throws {
-    let result = Launch(grid: (100, 1, 1)).run(try kernel("trap", MTL_ENTRY_GROUP))
+  @Test(arguments: ["trap", "breakpoint"]) func aTrapEndsTheDispatch(_ name: String) throws {
+    let result = Launch(grid: (100, 1, 1)).run(try kernel(name, MTL_ENTRY_GROUP))
     #expect(result.fault == mtl_u32(MTL_FAULT_INSTRUCTION))
     try checkThatDispatchesWork()
   }
