@@ -144,8 +144,10 @@ extension CacheDirectory {
     var total = files.reduce(0) { $0 + $1.size }
     guard total > limit else { return }
     files.sort { $0.used < $1.used }
+    // What was used in the last minute may be needed right now, by this process or another.
+    let minuteAgo = time(nil) - 60
     // A little more than needed, so that the next entry does not prune again.
-    for entry in files where total > limit / 10 * 9 {
+    for entry in files where total > limit / 10 * 9 && entry.used < minuteAgo {
       unlink(file(entry.name))
       total -= entry.size
     }

@@ -34,9 +34,13 @@ struct PrecompiledHeader: Sendable {
     guard let record = run.cache.read(sumName), var reader = RecordReader(record),
       let sum = reader.int(), let bytes = run.cache.read(name)
     else { return false }
+    touch()
+    return Self.sum(bytes) == sum
+  }
+
+  func touch() {
     run.cache.touch(name)
     run.cache.touch(sumName)
-    return Self.sum(bytes) == sum
   }
 
   private var sumName: String { name + ".sum" }

@@ -134,6 +134,20 @@ private func files(_ directory: String) throws -> [String] {
     #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).sorted() == ["newest", "old"])
   }
 
+  /// A limit below what one compilation needs only means that nothing is kept for long.
+  @Test func whatIsInUseDoesNotGo() throws {
+    var environment = KernelBench.environment(cache: KernelBench.temporaryDirectory())
+    environment.cacheLimit = 1
+    let cache = try CacheDirectory(environment)
+    for (name, age) in [("used", 30.0), ("unused", 90)] {
+      try cache.write(name, [1, 2, 3])
+      let date = Date(timeIntervalSinceNow: -age)
+      try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: cache.file(name))
+    }
+    cache.prune()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path) == ["used"])
+  }
+
   @Test func recordsOfOtherThingsAreNotRead() {
     var writer = RecordWriter()
     writer.put("a")
