@@ -69,12 +69,13 @@ extension Device {
           + " INGOT_REQUIRE_GPU")
     }
     let all = MTLCopyAllDevices()
+    let why = Platform.whyNoDevice.map { ": \($0)" } ?? ""
     if let index {
       if all.indices.contains(index) { return all[index] }
-      throw IngotError(.deviceNotFound, "no device \(index): there are \(all.count), counted from 0")
+      throw IngotError(.deviceNotFound, "no device \(index): there are \(all.count), counted from 0\(why)")
     }
     // A command-line tool can be given no default although there are devices.
     if let device = MTLCreateSystemDefaultDevice() ?? all.first { return device }
-    throw IngotError(.deviceNotFound, "no Metal device on this system")
+    throw IngotError(.deviceNotFound, "no Metal device on this system\(why)")
   }
 }

@@ -28,6 +28,15 @@ enum Platform {
     #endif
   }
 
+  /// Why there is no device, where that is known.
+  static var whyNoDevice: String? {
+    #if canImport(Darwin)
+      nil
+    #else
+      SoftwareMetal.whyThereIsNone
+    #endif
+  }
+
   /// The text of an error that Metal threw or left in a command buffer.
   static func text(of error: any Error) -> String {
     #if canImport(Darwin)

@@ -64,6 +64,7 @@ final class MSLCompiler: Sendable {
 
   private func toolchain() throws(MSLError) -> Toolchain {
     if let known = state.withLock(\.toolchain) { return known }
+    if let mistake = environment.mistake { throw MSLError(kind: .settings, message: mistake) }
     let found = try Toolchain.find(environment)
     state.withLock { $0.toolchain = found }
     return found
@@ -108,7 +109,10 @@ final class MSLCompiler: Sendable {
     -> PrecompiledHeader
   {
     let header = PrecompiledHeader(kind, run, surroundings: surroundings(run.toolchain))
-    if state.withLock({ $0.headers.contains(header.name) }), header.exists { return header }
+    if state.withLock({ $0.headers.contains(header.name) }), header.exists {
+      header.touch()
+      return header
+    }
     if !header.isWhole { try header.build() }
     state.withLock { _ = $0.headers.insert(header.name) }
     return header

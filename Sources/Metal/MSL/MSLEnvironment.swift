@@ -13,6 +13,9 @@ struct MSLEnvironment: Hashable, Sendable {
   /// `INGOT_COMPILE_TIMEOUT`: seconds for one run of the compiler.
   var timeLimit = 60
 
+  /// Which variable means nothing, and what it may be.
+  private(set) var mistake: String?
+
   static let process = MSLEnvironment()
 
   init() {
@@ -21,9 +24,20 @@ struct MSLEnvironment: Hashable, Sendable {
     let home = Self.variable("HOME") ?? Self.homeOfUser ?? "/tmp/ingot-\(getuid())"
     let caches = Self.variable("XDG_CACHE_HOME") ?? "\(home)/.cache"
     cacheDirectory = Self.variable("INGOT_CACHE_DIR") ?? "\(caches)/ingot"
-    if let limit = Self.variable("INGOT_CACHE_LIMIT").flatMap({ Int($0) }), limit >= 0 { cacheLimit = limit }
-    if let limit = Self.variable("INGOT_COMPILE_TIMEOUT").flatMap({ Int($0) }), limit > 0 {
-      timeLimit = limit
+    read("INGOT_CACHE_LIMIT", "a number of bytes", 0...Int.max, into: \.cacheLimit)
+    read("INGOT_COMPILE_TIMEOUT", "a number of seconds", 1...86_400, into: \.timeLimit)
+  }
+
+  private mutating func read(
+    _ name: String, _ meaning: String, _ range: ClosedRange<Int>,
+    into setting: WritableKeyPath<MSLEnvironment, Int>
+  ) {
+    guard let text = Self.variable(name) else { return }
+    if let value = Int(text), range.contains(value) {
+      self[keyPath: setting] = value
+    } else {
+      mistake =
+        "\(name) is \"\(text)\": it must be \(meaning), a whole one from \(range.lowerBound) to \(range.upperBound)"
     }
   }
 

@@ -43,6 +43,8 @@ struct MSLError: Error, Hashable, Sendable {
     case compilerMissing
     case compilerFailed
     case cacheUnusable
+    /// A variable of the environment means nothing.
+    case settings
     /// The library has no such kernel, or it does not load.
     case pipeline
   }

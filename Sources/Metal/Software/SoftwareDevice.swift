@@ -4,16 +4,18 @@ import Glibc
 /// The processor as a Metal device.
 final class SoftwareDevice: MTLDevice, @unchecked Sendable {
   /// The device of the process, as the environment wants it; nil when a variable of it makes no sense.
-  static let shared: SoftwareDevice? = {
-    do {
+  static var shared: SoftwareDevice? { try? started.get() }
+
+  static let started: Result<SoftwareDevice, Switches.Invalid> = {
+    do throws(Switches.Invalid) {
       let switches = try Switches(environment: Switches.processEnvironment)
       if let seed = switches.seed {
         printError("The software Metal device permutes what Metal leaves unordered: INGOT_SOFT_SEED=\(seed)")
       }
-      return try SoftwareDevice(switches: switches)
+      return .success(try SoftwareDevice(switches: switches))
     } catch {
       printError("The software Metal device cannot start: \(error)")
-      return nil
+      return .failure(error)
     }
   }()
 

@@ -13,6 +13,11 @@ package enum SoftwareMetal {
   /// How often residency sets were committed since the process began.
   package static var residencySetCommits: Int { Counter.residencySetCommits.value }
 
+  /// Why there is no device; nil if there is one.
+  package static var whyThereIsNone: String? {
+    if case .failure(let reason) = SoftwareDevice.started { reason.description } else { nil }
+  }
+
   /// Whether everything that Metal leaves unordered is being permuted.
   package static var isPermuting: Bool { SoftwareDevice.shared?.switches.seed != nil }
 }

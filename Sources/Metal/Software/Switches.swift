@@ -51,8 +51,10 @@ struct Switches: Sendable {
     return value
   }
 
+  /// An empty variable counts as none.
   static func processEnvironment(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }
+    guard let value = getenv(name).map({ String(cString: $0) }), !value.isEmpty else { return nil }
+    return value
   }
 }
 
