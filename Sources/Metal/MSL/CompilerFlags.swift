@@ -6,6 +6,7 @@ enum CompilerFlags {
   /// Of every run: messages of one line each, with the columns they are about.
   private static let messages = [
     "-w", "-fno-caret-diagnostics", "-fdiagnostics-print-source-range-info", "-fno-color-diagnostics",
+    "-fno-elide-type",
   ]
   private static let language = [
     "-x", "c++", "-std=c++20", "-fdeclspec", "-nostdinc", "-nostdinc++", "-fsigned-char", "-fno-exceptions",
@@ -77,6 +78,28 @@ enum MathLibraries {
       return false
     #endif
   }()
+
+  /// Whether a kernel may use a function of this name that its library does not define: one that the compiler makes
+  /// calls of. Anything else of this process, such as `exit`, is none of a kernel's business.
+  static func define(_ name: String) -> Bool {
+    if helpers.contains(name) { return true }
+    load()
+    // A library is searched with those it needs, the C library among them.
+    return libraries.contains { library in
+      let address = dlsym(library, name)
+      return address != nil && address != dlsym(cLibrary, name)
+    }
+  }
+
+  private nonisolated(unsafe) static let cLibrary = dlopen("libc.so.6", RTLD_NOW)
+  private nonisolated(unsafe) static let libraries = ["libm.so.6", "libmvec.so.1"].compactMap {
+    (name: String) in
+    dlopen(name, RTLD_NOW)
+  }
+
+  private static let helpers: Set<String> = [
+    "memcpy", "memmove", "memset", "memcmp", "bcmp", "__tls_get_addr",
+  ]
 
   /// Makes them known to the kernels that are loaded from now on.
   static func load() { _ = loaded }

@@ -71,6 +71,15 @@ struct CompilerRun: Sendable {
       guard !report.isEmpty else { throw failure("preprocessing failed", outcome) }
       throw MSLError(kind: .compileFailure, message: report.text(source))
     }
+    // As clang writes them.
+    let headers = cache.file(includeDirectory).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    var report = DiagnosticReport()
+    report.add(
+      preprocessor.refusedDirectives,
+      preprocessor.foreignIncludes(ofPreprocessed: outcome.output, headers: headers))
+    guard report.isEmpty else {
+      throw MSLError(kind: .compileFailure, message: report.text(source))
+    }
     return preprocessor.tokens(ofPreprocessed: outcome.output, options)
   }
 
@@ -89,6 +98,9 @@ struct CompilerRun: Sendable {
     guard compiled.succeeded else { throw codeFailure(program, kernel, compiled) }
     let linked = try start(toolchain.linker, CompilerFlags.link(object, library), input: [])
     guard linked.succeeded, let bytes = readFile(library) else { throw failure("linking failed", linked) }
+    if let symbol = DynamicSymbols.undefined(in: bytes).first(where: { !MathLibraries.define($0) }) {
+      throw .undefined(symbol, in: kernel)
+    }
     let stack = StackUsage.bytes(readFile(String(usage)) ?? [])
     return try SharedObject.add(library, bytes, stack: stack, key, cache)
   }
@@ -154,8 +166,13 @@ struct CompilerRun: Sendable {
 
   /// A failure that is not the user's: with what the program said.
   func failure(_ what: String, _ outcome: Outcome) -> MSLError {
-    let said = outcome.text.isEmpty ? "it said nothing and ended with \(outcome.end)" : outcome.text
-    return MSLError(kind: .compilerFailed, message: "\(what): \(said)")
+    var said = outcome.text.isEmpty ? "it said nothing" : outcome.text
+    switch outcome.end {
+    case .exited(let status): if outcome.text.isEmpty { said += " and exited with status \(status)" }
+    case .killed(let signal): said += "; signal \(signal) ended it: is the text nested very deeply?"
+    case .timedOut: break
+    }
+    return MSLError(kind: .compilerFailed, message: "\(what) (\(toolchain.clang)): \(said)")
   }
 }
 

@@ -54,12 +54,21 @@ struct DiagnosticReport: Sendable {
   /// The line below the code: `^` at the column, `~` below the ranges; tabs stay tabs, so that it lines up.
   private static func marks(_ diagnostic: Diagnostic, _ code: String) -> String {
     let width = max(diagnostic.position.column, diagnostic.ranges.map { $0.upperBound - 1 }.max() ?? 0)
-    let bytes = Array(code.utf8)
-    var marks = (0..<width).map { $0 < bytes.count && bytes[$0] == 9 ? UInt8(9) : UInt8(ascii: " ") }
-    for range in diagnostic.ranges {
-      for column in range where (1...width).contains(column) { marks[column - 1] = UInt8(ascii: "~") }
+    var marks = ""
+    var column = 1
+    // Columns count bytes, what is seen are characters; past the end of the line there are blanks.
+    for character in code + String(repeating: " ", count: max(width - code.utf8.count, 0)) {
+      guard column <= width else { break }
+      let columns = column..<column + character.utf8.count
+      column = columns.upperBound
+      if columns.contains(diagnostic.position.column) {
+        marks += "^"
+      } else if diagnostic.ranges.contains(where: { $0.overlaps(columns) }) {
+        marks += "~"
+      } else {
+        marks += character == "\t" ? "\t" : " "
+      }
     }
-    marks[diagnostic.position.column - 1] = UInt8(ascii: "^")
-    return String(decoding: marks, as: UTF8.self)
+    return marks
   }
 }

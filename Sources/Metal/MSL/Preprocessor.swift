@@ -55,6 +55,42 @@ struct Preprocessor {
     return result
   }
 
+  /// The directives that clang has and Metal has not.
+  var refusedDirectives: [Diagnostic] {
+    tokens.filter { $0.kind == .directive && Self.directive($0.text).name == "embed" }.map {
+      .error("'#embed' is not supported in Metal", at: $0.position)
+    }
+  }
+
+  /// The files that were read beside the source and the headers of MSL: there are none for a program that is given as
+  /// text, and what was compiled could not be kept, as they change.
+  func foreignIncludes(ofPreprocessed bytes: [UInt8], headers: String) -> [Diagnostic] {
+    var result: [Diagnostic] = []
+    var marker = LineMarker(outputLine: 0, sourceLine: 1, isSource: true)
+    for token in Lexer.tokens(of: bytes) where token.kind == .directive {
+      guard let next = LineMarker(token) else { continue }
+      defer { marker = next }
+      guard marker.isSource, let file = next.enteredFile, !file.hasPrefix("<"), !file.hasPrefix(headers)
+      else {
+        continue
+      }
+      let line = marker.sourceLine + token.position.line - marker.outputLine - 1
+      result.append(missing(file, line: line))
+    }
+    return result
+  }
+
+  private func missing(_ file: String, line: Int) -> Diagnostic {
+    let directive = tokens.first { $0.kind == .directive && $0.position.line == line }
+    var position = directive?.position ?? SourcePosition(line: line, column: 1)
+    var name = file
+    if let text = directive?.text, let start = text.firstIndex(where: { $0 == "\"" || $0 == "<" }) {
+      name = String(text[start...].dropFirst().prefix { $0 != "\"" && $0 != ">" })
+      position.column += text[..<start].utf8.count
+    }
+    return .error("'\(name)' file not found; a library is one text, put the file's into it", at: position)
+  }
+
   private var definedMacros: [String] {
     tokens.compactMap { token in
       guard token.kind == .directive else { return nil }
@@ -92,6 +128,8 @@ private struct LineMarker {
   var sourceLine: Int
   /// Whether the lines are the user's.
   var isSource: Bool
+  /// The file that begins here, as opposed to going on.
+  var enteredFile: String?
 
   init(outputLine: Int, sourceLine: Int, isSource: Bool) {
     self.outputLine = outputLine
@@ -105,6 +143,9 @@ private struct LineMarker {
     self.init(
       outputLine: token.position.line, sourceLine: line,
       isSource: words[2] == "\"\(ClangMessages.inputName)\"")
+    let name = token.text.drop { $0 != "\"" }.dropFirst()
+    guard let end = name.lastIndex(of: "\""), name[end...].hasPrefix("\" 1") else { return }
+    enteredFile = String(name[..<end])
   }
 }
 

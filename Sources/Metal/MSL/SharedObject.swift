@@ -66,11 +66,18 @@ struct SharedObject: Sendable {
     let reason = dlerror().map { String(cString: $0) } ?? "no reason given"
     let name = kernel.description.name
     if let symbol = reason.firstRange(of: "undefined symbol: ") {
-      return MSLError(
-        kind: .pipeline,
-        message: "Undefined symbols: \(reason[symbol.upperBound...]), referenced from kernel '\(name)'")
+      return .undefined(reason[symbol.upperBound...], in: kernel)
     }
     return MSLError(kind: .pipeline, message: "the code of kernel '\(name)' does not load: \(reason)")
+  }
+}
+
+extension MSLError {
+  /// In the words of Metal's linker.
+  static func undefined(_ symbol: some StringProtocol, in kernel: TranslatedKernel) -> MSLError {
+    MSLError(
+      kind: .pipeline,
+      message: "Undefined symbols: \(symbol), referenced from kernel '\(kernel.description.name)'")
   }
 }
 

@@ -16,6 +16,14 @@ struct RefusedProgram: CustomTestStringConvertible, Sendable {
 
 /// In each source `@` stands where the error is reported; it is not part of the text.
 private let programs: [RefusedProgram] = [
+  // Files
+  .init(
+    "file that is not there", "#include @\"nowhere.h\"\nkernel void k() {}", "'nowhere.h' file not found"),
+  .init("file that is there", "#define A\n\n#include @\"/etc/passwd\"\n", "'/etc/passwd' file not found"),
+  .init("file in angle brackets", "#define A\n  #  include @</etc/passwd>", "'/etc/passwd' file not found"),
+  .init(
+    "embedded file", "constant char x[] = {\n@#embed \"/etc/passwd\"\n};",
+    "'#embed' is not supported in Metal"),
   // Address spaces
   .init(
     "pointer parameter of a helper", "float sum(float @*x) { return x[0]; }",
@@ -308,4 +316,32 @@ func programIsRefused(_ program: RefusedProgram) throws {
   let isRenamed = text.hasPrefix("#line")
   let expected = isRenamed ? "other.metal:100:41" : "program_source:\(place)"
   #expect(first.hasPrefix("\(expected): error: \(program.message)"), "\(error?.message ?? "")")
+}
+
+@Test func theCaretCountsCharacters() {
+  let source = "kernel void k(device float *x) { /* \u{e9}\u{1f600} */ x[0] = missing; }"
+  let error = #expect(throws: MSLError.self) { try KernelBench.compile(source) }
+  let lines = error?.message.split(separator: "\n").map(String.init) ?? []
+  #expect(lines.count == 3 && lines[1] == source)
+  let before = source.prefix(upTo: source.firstRange(of: "missing")!.lowerBound)
+  #expect(lines.last == String(repeating: " ", count: before.count) + "^~~~~~~")
+  #expect(lines[0].hasPrefix("program_source:1:\(before.utf8.count + 1): "))
+}
+
+@Test func aByteOrderMarkIsNoPartOfTheProgram() throws {
+  #expect(try KernelBench.compile("\u{feff}kernel void k(device float *x) {}").kernels.map(\.name) == ["k"])
+}
+
+/// A kernel must not reach what happens to be in its process.
+@Test(arguments: [
+  "void missing(); kernel void k() { missing(); }",
+  "extern \"C\" void exit(int); kernel void k() { exit(1); }",
+  "extern \"C\" void abort(); kernel void k() { abort(); }",
+  "kernel void k() { __builtin_printf(\"%d\", 1); }",
+])
+func undefinedFunctionsAreRefused(_ source: String) throws {
+  let program = try KernelBench.compile(source)
+  let error = #expect(throws: MSLError.self) { try program.pipeline("k") }
+  #expect(error?.kind == .pipeline)
+  #expect(error?.message.hasPrefix("Undefined symbols: ") == true, "\(error?.message ?? "")")
 }
