@@ -13,3 +13,8 @@ void cingot_watch_forks(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, watch);
 }
+
+#ifdef __APPLE__
+// Apple's frameworks, which come with the library, crash when they are first used between fork and exec.
+__attribute__((constructor)) static void watch_from_the_start(void) { cingot_watch_forks(); }
+#endif

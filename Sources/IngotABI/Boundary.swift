@@ -31,8 +31,9 @@ extension IngotError {
   static var forked: IngotError {
     IngotError(
       .state,
-      "this process was forked from one that had opened a Metal device, and neither Metal nor Ingot's threads survive "
-        + "that: start it with exec (Python: the 'spawn' or 'forkserver' start method), or open devices after the fork"
+      "this process was forked from one that had Metal in use, and neither Metal nor Ingot's threads survive that: start"
+        + " it with exec (Python: the 'spawn' or 'forkserver' start method), or open devices only after the fork (on a"
+        + " Mac, load Ingot only after it)"
     )
   }
 }

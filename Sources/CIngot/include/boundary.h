@@ -17,8 +17,9 @@ char *_Nonnull cingot_error_text(void);
 ingot_error_info *_Nonnull cingot_error_info(void);
 
 /*
- * From the first call of `cingot_watch_forks` on, `cingot_is_forked` is true in a child of this process: neither Metal
- * nor any of our threads exist there, and a lock may be held by a thread that does not.
+ * From the first call of `cingot_watch_forks` on (on a Mac from when the library is loaded), `cingot_is_forked` is true
+ * in a child of this process: neither Metal nor any of our threads exist there, and a lock may be held by a thread that
+ * does not.
  */
 void cingot_watch_forks(void);
 extern volatile bool cingot_forked;

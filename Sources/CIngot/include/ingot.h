@@ -14,8 +14,8 @@
  *   INGOT_ERROR_STATE).
  * - Structs begin with `size`: set it to `sizeof` before the call. They grow only at their end; no more than `size`
  *   bytes are read or written, and a size below that of the struct's first version is refused.
- * - After a fork the child of a process that has opened a device gets INGOT_ERROR_STATE from every function that takes
- *   or makes a handle: neither Metal nor Ingot's threads exist there.
+ * - After a fork the child of a process that has opened a device (on a Mac: that has loaded the library) gets
+ *   INGOT_ERROR_STATE from every function that takes or makes a handle: neither Metal nor Ingot's threads exist there.
  *
  * An app links libIngotABI or the Swift product `Ingot`, never both: they hold the same classes.
  */
