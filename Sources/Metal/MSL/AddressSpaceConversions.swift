@@ -10,23 +10,25 @@ struct AddressSpaceConversions {
   private var path: [Node] = []
   private var place = Place()
   /// Functions that the user's text declares.
-  private var functions: Set<Substring> = []
+  private var functions: Set<Bytes> = []
   /// Instantiations in which a template parameter took an address space that the user's text does not name.
-  private var spacedInstantiations: Set<Substring> = []
+  private var spacedInstantiations: Set<Bytes> = []
   /// A conversion whose operand comes next.
   private var pending: (depth: Int, conversion: Conversion)?
 
   private struct Node {
     var depth: Int
-    var kind: Substring
-    var address: Substring
+    var kind: Bytes
+    var address: Bytes
     /// Of a call: the function it calls.
-    var callee: Substring = ""
+    var callee: Bytes = []
+
+    var isCall: Bool { kind == callExpression || kind == operatorCall }
   }
 
   private struct Conversion {
     var target: String
-    var parent: Substring
+    var parent: String
     var isLvalue: Bool
     var position: SourcePosition
   }
@@ -38,18 +40,18 @@ struct AddressSpaceConversions {
     var column = 0
   }
 
-  init(dump: String, locate: @escaping (Int, Int) -> SourcePosition?) {
+  init(dump: [UInt8], locate: @escaping (Int, Int) -> SourcePosition?) {
     self.locate = locate
-    for line in dump.split(separator: "\n") { read(line) }
+    for line in dump.split(separator: UInt8(ascii: "\n")) { read(line) }
   }
 
-  private mutating func read(_ line: Substring) {
-    guard let start = line.firstIndex(where: \.isLetter) else { return }
-    let depth = line.utf8.distance(from: line.startIndex, to: start)
+  private mutating func read(_ line: Bytes) {
+    guard let start = line.firstIndex(where: { ($0 | 0x20) &- 0x61 < 26 }) else { return }
+    let depth = start - line.startIndex
     let text = line[start...]
-    let kind = text.prefix { $0 != " " }
+    let kind = text.word
     while let last = path.last, last.depth >= depth { path.removeLast() }
-    let address = text.dropFirst(kind.count + 1).prefix { $0 != " " }
+    let address = text.dropFirst(kind.count + 1).word
     let begin = readPlaces(text, kind)
     if let (parentDepth, conversion) = pending, depth > parentDepth {
       report(conversion, from: quoted(text))
@@ -59,51 +61,44 @@ struct AddressSpaceConversions {
     path.append(Node(depth: depth, kind: kind, address: address))
   }
 
-  private mutating func note(
-    _ text: Substring, _ kind: Substring, _ address: Substring, _ depth: Int, _ begin: Place
-  ) {
-    if kind == "FunctionDecl" {
+  private mutating func note(_ text: Bytes, _ kind: Bytes, _ address: Bytes, _ depth: Int, _ begin: Place) {
+    if kind == function {
       functions.insert(address)
-    } else if kind == "TemplateArgument", let function = path.last, function.kind == "FunctionDecl",
-      isSpaced(quoted(text))
-    {
-      spacedInstantiations.insert(function.address)
-    } else if kind == "DeclRefExpr" {
+    } else if kind == templateArgument, let last = path.last, last.kind == function, isSpaced(quoted(text)) {
+      spacedInstantiations.insert(last.address)
+    } else if kind == reference {
       noteReference(text, begin)
-    } else if text.contains("<AddressSpaceConversion>"), let conversion = conversion(text, kind, begin) {
+    } else if text.place(of: conversionMark) != nil, let conversion = conversion(text, kind, begin) {
       pending = (depth, conversion)
     }
   }
 
   /// `DeclRefExpr ... Function 0x55 'f' ...`: what the innermost call around it calls.
-  private mutating func noteReference(_ text: Substring, _ begin: Place) {
-    guard let found = text.firstRange(of: " Function 0x") else { return }
-    let address = text[text.index(found.upperBound, offsetBy: -2)...].prefix { $0 != " " }
-    if let call = path.lastIndex(where: { $0.kind == "CallExpr" || $0.kind == "CXXOperatorCallExpr" }),
-      path[call].callee.isEmpty
-    {
-      path[call].callee = address
-    }
+  private mutating func noteReference(_ text: Bytes, _ begin: Place) {
+    guard let found = text.place(of: functionMark) else { return }
+    let rest = text[(found + functionMark.count - 2)...]
+    let address = rest.word
+    if let call = path.lastIndex(where: \.isCall), path[call].callee.isEmpty { path[call].callee = address }
     if spacedInstantiations.contains(address), let position = source(begin) {
-      let name = text[found.upperBound...].split(separator: "'").dropFirst().first ?? ""
-      errors.append(.error("no matching function for call to '\(name)'", at: position))
+      errors.append(.error("no matching function for call to '\(quoted(rest))'", at: position))
     }
   }
 
-  private func conversion(_ text: Substring, _ kind: Substring, _ begin: Place) -> Conversion? {
+  private func conversion(_ text: Bytes, _ kind: Bytes, _ begin: Place) -> Conversion? {
     guard let parent = path.last, let position = source(begin) else { return nil }
+    if parent.isCall, !functions.contains(parent.callee) { return nil }
     let target = quoted(text)
-    let isLvalue = text.contains("' lvalue <")
-    let isCall = parent.kind == "CallExpr" || parent.kind == "CXXOperatorCallExpr"
-    if isCall, !functions.contains(parent.callee) { return nil }
+    let parentKind = String(decoding: parent.kind, as: UTF8.self)
+    let isLvalue = text.place(of: lvalueMark) != nil
     if isLvalue {
-      guard isCall || parent.kind == "VarDecl" || parent.kind == "ReturnStmt" else { return nil }
+      guard parent.isCall || parentKind == "VarDecl" || parentKind == "ReturnStmt" else { return nil }
     } else {
-      guard target.hasSuffix("*"), parent.kind != "MemberExpr" else { return nil }
+      guard target.hasSuffix("*"), parentKind != "MemberExpr" else { return nil }
     }
-    let isCast = kind.hasSuffix("CastExpr") && kind != "ImplicitCastExpr"
+    let name = String(decoding: kind, as: UTF8.self)
+    let isCast = name.hasSuffix("CastExpr") && name != "ImplicitCastExpr"
     return Conversion(
-      target: target, parent: isCast ? kind : parent.kind, isLvalue: isLvalue, position: position)
+      target: target, parent: isCast ? name : parentKind, isLvalue: isLvalue, position: position)
   }
 
   private mutating func report(_ conversion: Conversion, from origin: String) {
@@ -126,10 +121,11 @@ struct AddressSpaceConversions {
     errors.append(.error(message, at: conversion.position))
   }
 
-  /// The first type in quotes.
-  private func quoted(_ text: Substring) -> String {
-    text.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false).dropFirst().first.map(
-      String.init) ?? ""
+  /// The first thing in quotes.
+  private func quoted(_ text: Bytes) -> String {
+    let quote = UInt8(ascii: "'")
+    guard let start = text.firstIndex(of: quote) else { return "" }
+    return String(decoding: text[(start + 1)...].prefix { $0 != quote }, as: UTF8.self)
   }
 
   /// Whether a type that is no pointer lies in an address space.
@@ -146,41 +142,85 @@ struct AddressSpaceConversions {
 
 extension AddressSpaceConversions {
   /// Reads `<line:3:5, col:9> col:7` and returns where the node begins.
-  private mutating func readPlaces(_ text: Substring, _ kind: Substring) -> Place {
-    guard nodeSuffixes.contains(where: kind.hasSuffix), let open = text.firstRange(of: " <") else {
+  private mutating func readPlaces(_ text: Bytes, _ kind: Bytes) -> Place {
+    guard nodeSuffixes.contains(where: { kind.suffix($0.count) == $0 }), let open = text.place(of: openMark)
+    else {
       return place
     }
-    var close = open.upperBound
-    while close < text.endIndex, !isEnd(text, close) { close = text.index(after: close) }
+    var close = open + openMark.count
+    while close < text.endIndex, !isEnd(text, close) { close += 1 }
     var begin: Place?
-    for location in text[open.upperBound..<close].split(separator: ",") {
-      readPlace(location.drop { $0 == " " })
+    for location in text[(open + openMark.count)..<close].split(separator: UInt8(ascii: ",")) {
+      readPlace(location.drop { $0 == UInt8(ascii: " ") })
       begin = begin ?? place
     }
-    if kind.hasSuffix("Decl"), close < text.endIndex {
-      readPlace(text[close...].dropFirst(2).prefix { $0 != " " })
-    }
+    if kind.suffix(4) == nodeSuffixes[0] { readPlace(text[close...].dropFirst(2).word) }
     return begin ?? place
   }
 
   /// Whether the `>` here ends the locations; that of `<stdin>:3:5` does not.
-  private func isEnd(_ text: Substring, _ index: Substring.Index) -> Bool {
-    guard text[index] == ">" else { return false }
-    let next = text.index(after: index)
-    return next == text.endIndex || text[next] == " "
+  private func isEnd(_ text: Bytes, _ index: Int) -> Bool {
+    guard text[index] == UInt8(ascii: ">") else { return false }
+    return index + 1 == text.endIndex || text[index + 1] == UInt8(ascii: " ")
   }
 
   /// `col:5`, `line:3:5` or `file:3:5`.
-  private mutating func readPlace(_ text: Substring) {
-    let parts = text.split(separator: ":")
-    if parts.count == 2, parts[0] == "col", let column = Int(parts[1]) {
+  private mutating func readPlace(_ text: Bytes) {
+    let parts = text.split(separator: UInt8(ascii: ":"))
+    if parts.count == 2, parts[0] == columnWord, let column = parts[1].number {
       place.column = column
-    } else if parts.count == 3, let line = Int(parts[1]), let column = Int(parts[2]) {
-      if parts[0] != "line" { place.isUser = parts[0] == ClangMessages.inputName }
+    } else if parts.count == 3, let line = parts[1].number, let column = parts[2].number {
+      if parts[0] != lineWord { place.isUser = parts[0] == inputName }
       (place.line, place.column) = (line, column)
     }
   }
 }
 
-/// The kinds of nodes that have locations.
-private let nodeSuffixes = ["Decl", "Expr", "Stmt", "Operator", "Literal"]
+/// Dumps are long: they are read as bytes.
+private typealias Bytes = ArraySlice<UInt8>
+
+private func bytes(_ text: String) -> Bytes { Array(text.utf8)[...] }
+
+private let function = bytes("FunctionDecl")
+private let callExpression = bytes("CallExpr")
+private let operatorCall = bytes("CXXOperatorCallExpr")
+private let templateArgument = bytes("TemplateArgument")
+private let reference = bytes("DeclRefExpr")
+private let conversionMark = bytes("<AddressSpaceConversion>")
+private let functionMark = bytes(" Function 0x")
+private let lvalueMark = bytes("' lvalue <")
+private let openMark = bytes(" <")
+private let columnWord = bytes("col")
+private let lineWord = bytes("line")
+private let inputName = bytes(ClangMessages.inputName)
+/// The ends of the kinds of nodes that have locations.
+private let nodeSuffixes = ["Decl", "Expr", "Stmt", "Operator", "Literal"].map(bytes)
+
+extension Bytes {
+  /// Up to the next space.
+  fileprivate var word: Bytes { prefix { $0 != UInt8(ascii: " ") } }
+
+  fileprivate var number: Int? {
+    var value = 0
+    for byte in self {
+      guard byte &- 0x30 < 10, value < 1 << 40 else { return nil }
+      value = value * 10 + Int(byte &- 0x30)
+    }
+    return isEmpty ? nil : value
+  }
+
+  /// Where `needle` begins in it.
+  fileprivate func place(of needle: Bytes) -> Int? {
+    guard count >= needle.count, let first = needle.first else { return nil }
+    return withUnsafeBufferPointer { haystack in
+      needle.withUnsafeBufferPointer { needle in
+        for start in 0...haystack.count - needle.count where haystack[start] == first {
+          if (1..<needle.count).allSatisfy({ haystack[start + $0] == needle[$0] }) {
+            return startIndex + start
+          }
+        }
+        return nil
+      }
+    }
+  }
+}

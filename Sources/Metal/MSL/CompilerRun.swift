@@ -33,18 +33,27 @@ struct CompilerRun: Sendable {
     let source = SourceText(text)
     let translator = Translator(source, try tokens(source))
     var report = translator.report
-    let locate = { translator.checked.source(line: $0, column: $1) }
-    let dump = translator.namesThreadMemory ? ["-Xclang", "-ast-dump"] : []
-    let outcome = try clang(
-      header(.check).arguments + ["-fsyntax-only"] + dump + ["-"], input: translator.checked.text)
-    for group in ClangMessages(locate: locate).groups(in: outcome.text) { report.add(group) }
-    if report.isEmpty, !dump.isEmpty {
-      let tree = String(decoding: outcome.output, as: UTF8.self)
-      report.add(AddressSpaceConversions(dump: tree, locate: locate).errors)
+    let checkHeader = try header(.check)
+    let dumpsAtOnce = translator.namesThreadMemory && translator.sample == nil
+    let outcome = try check(translator.checked, checkHeader, dumping: dumpsAtOnce)
+    let messages = ClangMessages(locate: translator.checked.source)
+    for group in messages.groups(in: outcome.text) { report.add(group) }
+    if report.isEmpty, translator.namesThreadMemory {
+      let text = translator.sample ?? translator.checked
+      let dump = dumpsAtOnce ? outcome : try check(text, checkHeader, dumping: true)
+      report.add(AddressSpaceConversions(dump: dump.output, locate: text.source).errors)
     }
     if report.isEmpty, !outcome.succeeded { try checkCode(translator, header(.code), &report) }
     if !report.isEmpty { throw MSLError(kind: .compileFailure, message: report.text(source)) }
     return translator.translation
+  }
+
+  /// `dumping` also gives the syntax tree.
+  private func check(
+    _ text: GeneratedText, _ header: PrecompiledHeader, dumping: Bool
+  ) throws(MSLError) -> Outcome {
+    let dump = dumping ? ["-Xclang", "-ast-dump"] : []
+    return try clang(header.arguments + ["-fsyntax-only"] + dump + ["-"], input: text.text)
   }
 
   /// Where all that the check found comes from its form, the code is checked in its place.
@@ -52,7 +61,7 @@ struct CompilerRun: Sendable {
     _ translator: Translator, _ header: PrecompiledHeader, _ report: inout DiagnosticReport
   ) throws(MSLError) {
     let outcome = try clang(header.arguments + ["-fsyntax-only", "-"], input: translator.code.text)
-    let messages = ClangMessages { translator.code.source(line: $0, column: $1) }
+    let messages = ClangMessages(locate: translator.code.source)
     for group in messages.groups(in: outcome.text) { report.add(group) }
     if report.isEmpty, !outcome.succeeded { throw failure("checking a library failed", outcome) }
   }
@@ -112,7 +121,7 @@ struct CompilerRun: Sendable {
     guard let tokens = try? tokens(source) else { return failure("compiling a kernel failed", outcome) }
     let code = Translator(source, tokens).code
     var report = DiagnosticReport()
-    for group in ClangMessages(locate: { code.source(line: $0, column: $1) }).groups(in: outcome.text) {
+    for group in ClangMessages(locate: code.source).groups(in: outcome.text) {
       report.add(group)
     }
     guard !report.isEmpty else {

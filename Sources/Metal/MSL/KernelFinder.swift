@@ -7,6 +7,8 @@ struct KernelFinder {
   private var known: [Int: [KernelParameter]] = [:]
   private(set) var kernels: [Kernel] = []
   private(set) var errors: [Diagnostic] = []
+  /// The tokens of instantiations of a template that has one already.
+  private(set) var furtherInstances: Set<Int> = []
 
   init(_ tree: TokenTree, _ declarations: [Declaration]) {
     self.tree = tree
@@ -43,6 +45,7 @@ struct KernelFinder {
       errors.append(.error("no kernel template to instantiate here", at: position))
       return
     }
+    if known[base.parameters?.lowerBound ?? 0] != nil { furtherInstances.formUnion(declaration.tokens) }
     let arguments = tree.afterAngles(name + 1, in: declaration.tokens).map { name + 2..<$0 - 1 }
     var start = name
     while tree[start - 1] == "::", tree.isIdentifier(start - 2) { start -= 2 }

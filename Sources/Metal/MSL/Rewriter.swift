@@ -28,11 +28,11 @@ struct Rewriter {
     removeRepetitions(declarations, isMember: false)
   }
 
-  /// The text of the library in a form.
-  func text(_ form: Form) -> GeneratedText {
+  /// The text of the library in a form, without some of its tokens.
+  func text(_ form: Form, without left: Set<Int> = []) -> GeneratedText {
     var result = GeneratedText()
     for (index, token) in tree.tokens.enumerated() where token.kind != .attributes {
-      if form == .erased, onlyChecked.contains(index) { continue }
+      if left.contains(index) || (form == .erased && onlyChecked.contains(index)) { continue }
       let isKernel = needsStatic.contains(index)
       if isKernel { result.append("static", from: token.position) }
       if token.kind == .directive {

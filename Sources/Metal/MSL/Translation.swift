@@ -17,6 +17,8 @@ struct Translator {
   let source: SourceText
   /// What clang checks.
   private(set) var checked: GeneratedText
+  /// Of libraries with many instances of their kernels: the same with one of each.
+  let sample: GeneratedText?
   private(set) var code: GeneratedText
   private(set) var kernels: [TranslatedKernel] = []
   private(set) var report = DiagnosticReport()
@@ -33,6 +35,8 @@ struct Translator {
     checked = rewriter.text(.checked)
     code = rewriter.text(.erased)
     let finder = KernelFinder(tree, declarations)
+    let isLarge = finder.kernels.count > 32
+    sample = isLarge ? rewriter.text(.checked, without: finder.furtherInstances) : nil
     report.add(
       LanguageRules(tree, declarations).errors, AddressSpaceRules(tree, declarations).errors, finder.errors,
       rewriter.errors)
