@@ -8,6 +8,14 @@ struct ClangMessages {
 
   init(locate: @escaping (Int, Int) -> SourcePosition?) { self.locate = locate }
 
+  /// What is wrong with the macros that the options define.
+  static func errorInMacros(_ output: String) -> String? {
+    let line = output.split(separator: "\n").first {
+      $0.hasPrefix("<command line>:") && $0.contains(": error: ")
+    }
+    return line.flatMap { line in line.firstRange(of: ": error: ").map { String(line[$0.upperBound...]) } }
+  }
+
   /// One line of output: `file:line:column:{range}...: severity: message`.
   private struct Line {
     var isUser: Bool

@@ -77,6 +77,10 @@ struct CompilerRun: Sendable {
       var report = DiagnosticReport()
       let messages = ClangMessages { SourcePosition(line: $0, column: $1) }
       for group in messages.groups(in: outcome.text) { report.add(group) }
+      if report.isEmpty, let error = ClangMessages.errorInMacros(outcome.text) {
+        let names = options.macros.keys.sorted().joined(separator: ", ")
+        throw MSLError(kind: .compileFailure, message: "preprocessor macros (\(names)): error: \(error)")
+      }
       guard !report.isEmpty else { throw failure("preprocessing failed", outcome) }
       throw MSLError(kind: .compileFailure, message: report.text(source))
     }

@@ -13,12 +13,6 @@ enum HostProcessor {
     return lines.joined(separator: "\n")
   }()
 
-  #if arch(x86_64)
-    static let architecture = "x86_64"
-  #elseif arch(arm64)
-    static let architecture = "aarch64"
-  #endif
-
   /// What /proc says of the first one; the kernel makes no more of it than is read.
   private static func firstProcessor() -> String {
     let file = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC)

@@ -2,7 +2,7 @@ import Glibc
 
 /// The settings of the compiler, from the environment of the process; tests make their own.
 struct MSLEnvironment: Hashable, Sendable {
-  /// `INGOT_CLANG`: the clang to use.
+  /// `INGOT_CLANG`: the clang to use, as a path or a name on `PATH`.
   var clang: String?
   /// `PATH`.
   var searchPath: [String]
@@ -23,7 +23,7 @@ struct MSLEnvironment: Hashable, Sendable {
     searchPath = Self.variable("PATH")?.split(separator: ":").map(String.init) ?? []
     let home = Self.variable("HOME") ?? Self.homeOfUser ?? "/tmp/ingot-\(getuid())"
     let caches = Self.variable("XDG_CACHE_HOME") ?? "\(home)/.cache"
-    cacheDirectory = Self.variable("INGOT_CACHE_DIR") ?? "\(caches)/ingot"
+    cacheDirectory = Self.absolute(Self.variable("INGOT_CACHE_DIR") ?? "\(caches)/ingot")
     read("INGOT_CACHE_LIMIT", "a number of bytes", 0...Int.max, into: \.cacheLimit)
     read("INGOT_COMPILE_TIMEOUT", "a number of seconds", 1...86_400, into: \.timeLimit)
   }
@@ -45,6 +45,13 @@ struct MSLEnvironment: Hashable, Sendable {
   private static func variable(_ name: String) -> String? {
     guard let value = getenv(name).map({ String(cString: $0) }), !value.isEmpty else { return nil }
     return value
+  }
+
+  /// The process may change its directory later.
+  private static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+    defer { free(current) }
+    return "\(String(cString: current))/\(path)"
   }
 
   private static var homeOfUser: String? {

@@ -30,6 +30,8 @@ struct SourceText: Sendable {
 
   init(_ text: String) {
     var bytes = Array(text.utf8)
+    // A byte order mark is no part of the text.
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { for index in 0..<3 { bytes[index] = UInt8(ascii: " ") } }
     // A byte order mark, which editors put there and clang leaves out only where a file begins.
     if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes.replaceSubrange(0..<3, with: [32, 32, 32]) }
     lineStarts = [0] + bytes.indices.filter { bytes[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }

@@ -97,16 +97,6 @@ struct TokenTree: Sendable {
     return result
   }
 
-  /// The text of a range as it stands in the source, without attributes.
-  func text(_ range: Range<Int>) -> String {
-    var text = ""
-    for token in tokens[range] where token.kind != .attributes && token.kind != .directive {
-      if token.isSpaced, !text.isEmpty { text += " " }
-      text += token.text
-    }
-    return text
-  }
-
   /// The names in `template <...> struct Name` and `template <...> using Name`, and the library's.
   private static func declaredTemplates(_ tokens: [Token]) -> Set<String> {
     var names: Set<String> = [

@@ -28,7 +28,8 @@ struct Toolchain: Sendable {
 
   private static func clang(_ environment: MSLEnvironment) throws(MSLError) -> String? {
     if let chosen = environment.clang {
-      if isExecutable(chosen) { return chosen }
+      let found = chosen.contains("/") ? chosen : search([chosen], environment) ?? chosen
+      if isExecutable(found) { return found }
       throw MSLError(
         kind: .compilerMissing,
         message:

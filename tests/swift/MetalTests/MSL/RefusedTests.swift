@@ -345,3 +345,11 @@ func undefinedFunctionsAreRefused(_ source: String) throws {
   #expect(error?.kind == .pipeline)
   #expect(error?.message.hasPrefix("Undefined symbols: ") == true, "\(error?.message ?? "")")
 }
+
+@Test func macrosThatAreNoneAreRefused() {
+  let error = #expect(throws: MSLError.self) {
+    try KernelBench.compile("kernel void k(device float *x) {}", MSLOptions(macros: ["1x": "2"]))
+  }
+  #expect(error?.kind == .compileFailure)
+  #expect(error?.message == "preprocessor macros (1x): error: macro name must be an identifier")
+}

@@ -442,6 +442,11 @@ private let cases: [RunCase] = [
       """,
     expected: counting.map { $0 * 6 }),
   RunCase(
+    name: "a byte order mark and lines that end as on Windows",
+    source: "\u{FEFF}#define TWO 2\r\nkernel void k(device float *out [[buffer(0)]], // first\r\n"
+      + "  uint i [[thread_position_in_grid]]) {\r\n  out[i] = i * \\\r\n TWO;\r\n}\r\n",
+    expected: counting.map { $0 * 2 }),
+  RunCase(
     name: "comments, splices and odd literals",
     source: """
       // a comment with 'quotes" and kernel \\
@@ -456,7 +461,8 @@ private let cases: [RunCase] = [
 @Test(arguments: cases)
 func kernelGives(_ run: RunCase) throws {
   let program = try KernelBench.compile(
-    "#include <metal_stdlib>\nusing namespace metal;\n" + run.source, run.options)
+    run.source.hasPrefix("\u{FEFF}")
+      ? run.source : "#include <metal_stdlib>\nusing namespace metal;\n" + run.source, run.options)
   let kernel = try #require(program.translation.kernels.first)
   #expect(kernel.form == run.form)
   let pipeline = try program.pipeline(kernel.description.name)

@@ -34,6 +34,18 @@ private func fakeClang(_ script: String) throws -> MSLEnvironment {
     #expect(error?.message.contains("/no/such/clang") == true)
   }
 
+  @Test func theCompilerMayBeANameOnPATH() throws {
+    let directory = KernelBench.temporaryDirectory()
+    for name in ["clang-77", "ld.lld"] {
+      _ = FileManager.default.createFile(
+        atPath: "\(directory)/\(name)", contents: Data(), attributes: [.posixPermissions: 0o755])
+    }
+    var environment = MSLEnvironment()
+    environment.clang = "clang-77"
+    environment.searchPath = ["/usr/bin", directory]
+    #expect(try Toolchain.find(environment).clang == directory + "/clang-77")
+  }
+
   @Test func theClangBesideSwiftIsPreferred() throws {
     let directory = KernelBench.temporaryDirectory()
     for name in ["swift", "clang", "ld.lld"] {
