@@ -308,4 +308,18 @@ import Testing
     #expect(safe.run(buffers, grid: (1, 1, 1), group: (1, 1, 1)).fault == 0)
     #expect(output.values(of: Float.self) == [0])
   }
+
+  @Test func oneMemoryForInputAndOutput() throws {
+    let pipeline = try KernelBench.pipeline(
+      head + """
+        kernel void k(device const float *in [[buffer(0)]], device float *out [[buffer(1)]],
+                      uint i [[thread_position_in_grid]]) {
+          float x = in[i];
+          out[i] = x * x + 1;
+        }
+        """)
+    let data = KernelMemory((0..<1000).map(Float.init))
+    #expect(pipeline.run([data, data], grid: (1000, 1, 1), group: (64, 1, 1)).fault == 0)
+    #expect(data.values(of: Float.self) == (0..<1000).map { Float($0 * $0 + 1) })
+  }
 }
