@@ -27,6 +27,7 @@ def main() -> int:
     """Runs pip; it prints the build's output if that fails."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     command = [*pip, "--no-build-isolation", "--no-deps", "--editable", str(ROOT / "python")]
+    command += ["--config-settings", "editable_mode=compat"]  # a path that type checkers find, too
     return subprocess.run(command, env=os.environ | compiler(), check=False).returncode
 
 
