@@ -77,12 +77,9 @@ public final class Library: @unchecked Sendable {
   }
 
   private func unknown(_ name: String) -> IngotError {
-    guard let nearest = Suggestion.nearest(to: name, among: kernelNames) else {
-      return .argument("no kernel '\(name)': the library has none")
-    }
-    return .argument(
-      "no kernel '\(name)'; did you mean '\(nearest)'? The library has \(kernelNames.joined(separator: ", "))"
-    )
+    let meant = Suggestion.nearest(to: name, among: kernelNames).map { " Did you mean '\($0)'?" } ?? ""
+    let names = kernelNames.isEmpty ? "none" : kernelNames.joined(separator: ", ")
+    return .argument("no kernel '\(name)': the library has \(names).\(meant)")
   }
 }
 

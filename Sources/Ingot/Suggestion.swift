@@ -1,7 +1,11 @@
 /// Finds what a misspelt name was meant to be.
 enum Suggestion {
+  /// The most similar of `names`; nil if none is similar.
   static func nearest(to name: String, among names: [String]) -> String? {
-    names.min { distance(name, $0) < distance(name, $1) }
+    let wanted = name.lowercased()
+    let distances = names.map { (name: $0, letters: distance(wanted, $0.lowercased())) }
+    guard let nearest = distances.min(by: { $0.letters < $1.letters }) else { return nil }
+    return nearest.letters <= max(name.utf8.count, nearest.name.utf8.count) / 3 ? nearest.name : nil
   }
 
   /// How many letters must be put in, taken out or exchanged (Levenshtein).

@@ -35,8 +35,17 @@ import Testing
     let error = try failure { _ = try device.compile(Sources.steps).kernel("coby") }
     #expect(error.kind == .argument)
     #expect(error.message.contains("'coby'"))
-    #expect(error.message.contains("did you mean 'copy'?"))
+    #expect(error.message.contains("Did you mean 'copy'?"))
     #expect(error.message.contains("copy, increment, positions, twice"))
+  }
+
+  @Test func onlySimilarNamesAreProposed() {
+    let names = ["increment", "kernels::copy", "twice"]
+    #expect(Suggestion.nearest(to: "Increments", among: names) == "increment")
+    #expect(Suggestion.nearest(to: "TWICE", among: names) == "twice")
+    for name in ["", "x", "softmax", "transpose"] {
+      #expect(Suggestion.nearest(to: name, among: names) == nil, "\(name)")
+    }
   }
 
   @Test func sourceThatDoesNotCompileSaysWhere() throws {
