@@ -1,4 +1,12 @@
 extension Buffer {
+  /// Blocks until no submission stands in the way of host access of the given kinds, or until `timeout` is over.
+  ///
+  /// Throws `.timeout` in that case. Whether a submission failed, which leaves the contents undefined, it says itself.
+  @available(*, noasync, message: "await the submission's completed()")
+  public func wait(for access: Access = .read, timeout: Duration? = nil) throws(IngotError) {
+    try storage.wait(for: access, until: Clock.deadline(after: timeout))
+  }
+
   /// The address of the contents, for host access of the given kinds.
   ///
   /// Throws `.inFlight` while an unfinished submission writes them, or for `.write` uses them at all. The address is

@@ -97,11 +97,24 @@ extension Storage {
     }
   }
 
-  func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
-    let candidates = stamps.withLock { stamps in
+  /// The stamps that may stand in the way of host access.
+  private func candidates(_ access: Access) -> [Stamps.Stamp] {
+    stamps.withLock { stamps in
       stamps.all.isEmpty ? [] : stamps.all.filter { $0.writes || access.contains(.write) }
     }
-    for stamp in candidates {
+  }
+
+  func wait(for access: Access, until deadline: UInt64) throws(IngotError) {
+    for stamp in candidates(access) {
+      guard let work = device.queue.unfinished(stamp.ticket) else { continue }
+      guard work.wait(until: deadline) else {
+        throw IngotError(.timeout, "\(work.name) is not done yet; it goes on")
+      }
+    }
+  }
+
+  func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
+    for stamp in candidates(access) {
       guard let work = device.queue.unfinished(stamp.ticket) else { continue }
       throw IngotError(
         .inFlight,

@@ -23,6 +23,11 @@ func integer(_ value: UInt64, _ name: StaticString) throws(IngotError) -> Int {
   return value
 }
 
+/// Of so many nanoseconds; nil for ever.
+func duration(_ nanoseconds: UInt64) -> Duration? {
+  nanoseconds == .max ? nil : .nanoseconds(Int64(clamping: nanoseconds))
+}
+
 extension Text {
   /// The text at a C pointer; broken UTF-8 is repaired.
   static func read(_ pointer: UnsafePointer<CChar>?, _ name: StaticString) throws(IngotError) -> String {

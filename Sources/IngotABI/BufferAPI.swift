@@ -82,13 +82,27 @@ public func ingot_buffer_get_contents(
 ) -> ingot_status {
   boundary { () throws(IngotError) in
     let buffer: Buffer = try object(buffer)
-    let access = Access(rawValue: access)
-    guard !access.isEmpty, access.isSubset(of: .readWrite) else {
-      throw IngotError(.argument, "access is \(access.rawValue); it is INGOT_ACCESS_READ, _WRITE or both")
-    }
-    let address = try buffer.contents(for: access)
+    let address = try buffer.contents(for: kinds(access))
     contents?.pointee = address
   }
+}
+
+@c @implementation
+public func ingot_buffer_wait(
+  _ buffer: OpaquePointer?, _ access: UInt32, _ timeout: UInt64
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffer: Buffer = try object(buffer)
+    try buffer.wait(for: kinds(access), timeout: duration(timeout))
+  }
+}
+
+private func kinds(_ access: UInt32) throws(IngotError) -> Access {
+  let access = Access(rawValue: access)
+  guard !access.isEmpty, access.isSubset(of: .readWrite) else {
+    throw IngotError(.argument, "access is \(access.rawValue); it is INGOT_ACCESS_READ, _WRITE or both")
+  }
+  return access
 }
 
 @c @implementation

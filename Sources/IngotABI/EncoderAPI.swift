@@ -70,7 +70,7 @@ public func ingot_encoder_release(_ encoder: OpaquePointer?) -> ingot_status { r
 public func ingot_submission_wait(_ submission: OpaquePointer?, _ timeout: UInt64) -> ingot_status {
   boundary { () throws(IngotError) in
     let submission: Submission = try object(submission)
-    try submission.wait(timeout: timeout == .max ? nil : .nanoseconds(Int64(clamping: timeout)))
+    try submission.wait(timeout: duration(timeout))
   }
 }
 

@@ -194,6 +194,13 @@ def buffer_info(buffer: Handle) -> Struct:
     return struct("buffer_info", lib.ingot_buffer_get_info, buffer)
 
 
+def settle(buffer: Handle) -> int:
+    """Waits, as `wait`, until no submission writes a buffer; returns the status."""
+    while (status := lib.ingot_buffer_wait(buffer, lib.INGOT_ACCESS_READ, _SLICE)) == lib.INGOT_ERROR_TIMEOUT:
+        pass
+    return int(status)
+
+
 # ---- Kernels ---------------------------------------------------------------------------------------------------
 
 
@@ -260,12 +267,17 @@ def submission_info(submission: Handle) -> Struct:
 
 def wait(submission: Handle, timeout: float | None) -> int:
     """Waits with the GIL released; returns the status. Ctrl-C interrupts it within 100 ms."""
+    given = timeout
     if timeout is None or timeout == math.inf:
         while (status := lib.ingot_submission_wait(submission, _SLICE)) == lib.INGOT_ERROR_TIMEOUT:
             pass
         return int(status)
+    try:
+        timeout = math.nan if isinstance(timeout, str | bytes) else float(timeout)
+    except (TypeError, ValueError, OverflowError):
+        timeout = math.nan
     if not timeout >= 0:
-        message = f"a wait of {timeout} seconds; it must be 0 or more, or None to wait for ever"
+        message = f"a wait of {errors.shown(given)} seconds; it must be 0 or more, or None to wait for ever"
         raise errors.ArgumentError(message)
     deadline = time.monotonic() + timeout
     remaining = timeout

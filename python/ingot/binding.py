@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from ingot import _native, dtypes
 from ingot.buffer import Buffer
-from ingot.errors import ArgumentError
+from ingot.errors import ArgumentError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,10 +32,13 @@ class Threadgroup:
 
     __slots__ = ("_length",)
 
-    def __init__(self, nbytes: int) -> None:
-        if not isinstance(nbytes, int) or not 0 < nbytes <= _MOST_THREADGROUP:
-            raise ArgumentError(f"threadgroup memory of {nbytes!r} bytes; it is a whole number of at least 1")
-        self._length = nbytes
+    def __init__(self, nbytes: SupportsIndex) -> None:
+        length = operator.index(nbytes) if hasattr(nbytes, "__index__") and not isinstance(nbytes, bool) else 0
+        if not 0 < length <= _MOST_THREADGROUP:
+            raise ArgumentError(
+                f"threadgroup memory of {shown(nbytes)} bytes; it is a whole number from 1 to {_MOST_THREADGROUP}"
+            )
+        self._length = length
 
     @property
     def nbytes(self) -> int:
@@ -45,7 +49,7 @@ class Threadgroup:
         return f"ingot.threadgroup({self._length})"
 
 
-def threadgroup(nbytes: int) -> Threadgroup:
+def threadgroup(nbytes: SupportsIndex) -> Threadgroup:
     """Threadgroup memory, for an argument declared as `threadgroup float *tile [[threadgroup(0)]]`.
 
     Every threadgroup gets so many bytes of its own (`setThreadgroupMemoryLength`); a plain int means the same.
@@ -107,7 +111,7 @@ class Binder:
         return HEAD.pack(position, 0, len(data)) + data
 
     def _length(self, position: int, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int | np.integer) and not isinstance(value, bool):
             value = Threadgroup(value)
         if isinstance(value, Threadgroup):
             return value.nbytes
@@ -134,8 +138,11 @@ class Binder:
         if isinstance(value, tuple | list) and argument.width > 1:
             return self._vector(position, value)
         if isinstance(value, np.ndarray | np.void):
+            if value.dtype.hasobject:
+                raise self._wrong(position, value, "takes bytes, and Python objects are none")
             if value.dtype == argument.dtype or argument.dtype is None:
-                return value.tobytes()
+                # As many numbers as a vector has are one vector, and a float3 is as long as a float4.
+                return value.tobytes().ljust(argument.nbytes if value.shape == (argument.width,) else 0, b"\0")
             raise self._wrong(position, value, f"has elements of {argument.dtype}: convert it with .astype()")
         raise self._wrong(position, value, f"takes {self._wanted(position)}")
 

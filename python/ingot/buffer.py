@@ -8,7 +8,7 @@ import numpy as np
 
 from ingot import _native
 from ingot._native import buffer_get_contents, lib
-from ingot.errors import ClosedError
+from ingot.errors import ClosedError, Unpicklable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from ingot.device import Device
 
 _READ = lib.INGOT_ACCESS_READ
+_IN_FLIGHT = lib.INGOT_ERROR_IN_FLIGHT
 _NULL = _native.NULL
 _ndarray = np.ndarray
 
 
-class Buffer:
+class Buffer(Unpicklable):
     """Typed memory that CPU and GPU share (`MTLBuffer`, `storageModeShared`). Devices make them.
 
     `shape`, `dtype`, `size`, `nbytes` and `len` mean what they mean for a NumPy array, and `numpy()` is one on the same
@@ -113,11 +114,12 @@ class Buffer:
         """Whether `close()` was called."""
         return self._contents is None
 
-    def numpy(self) -> npt.NDArray[Any]:
+    def numpy(self, *, wait: bool = False) -> npt.NDArray[Any]:
         """The memory as a NumPy array: no copy, and writable.
 
         The array keeps the memory alive, whatever else is closed or deleted. It is live memory: what a later submission
-        does to it is seen, so read it after a wait.
+        does to it is seen, so read it after a wait. `wait=True` waits for the submissions that write it; whether one of
+        them failed, which leaves the contents undefined, `Submission.wait` says.
 
         Raises:
             InFlightError: A submission that writes the buffer is not done; the text names it.
@@ -129,6 +131,8 @@ class Buffer:
         """
         memory = self._memory  # first: another thread may close the buffer during the call
         status = buffer_get_contents(self._buffer, _READ, _NULL)
+        if status == _IN_FLIGHT and wait:
+            status = _native.settle(self._buffer)
         if status:
             raise self._failure(status)
         return _ndarray(self._shape, self._dtype, memory)

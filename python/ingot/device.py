@@ -14,7 +14,7 @@ from ingot import _native, dtypes
 from ingot._native import lib
 from ingot.buffer import Buffer
 from ingot.encoder import CommandEncoder
-from ingot.errors import ArgumentError, DeviceNotFoundError
+from ingot.errors import ArgumentError, DeviceNotFoundError, OutOfMemoryError, Unpicklable, shown
 from ingot.kernel import Library
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class DeviceStatistics(NamedTuple):
     """Those of them that are not done."""
 
 
-class Device:
+class Device(Unpicklable):
     """A GPU with its command queue (`MTLDevice`); on Linux the software device, and its `name` says so.
 
     `Device()` is the system's default, `Device(i)` the one at that index of `devices()`, `Device(name)` the one with
@@ -157,9 +157,9 @@ class Device:
 
     def supports(self, family: str) -> bool:
         """Whether it is of a GPU family (`supportsFamily`), for example `"apple7"` or `"metal3"`."""
-        found = re.fullmatch(r"(apple|mac|common|metal)(\d{1,2})", family)
+        found = re.fullmatch(r"(apple|mac|common|metal)([0-9]{1,2})", family) if isinstance(family, str) else None
         if found is None:
-            message = f"{family!r} is no GPU family; they are named as 'apple7', 'mac2', 'common3' and 'metal3'"
+            message = f"{shown(family)} is no GPU family; they are named as 'apple7', 'mac2', 'common3' and 'metal3'"
             raise ArgumentError(message)
         return _native.device_supports(self._handle, _FAMILIES[found[1]] + int(found[2]))
 
@@ -178,7 +178,9 @@ class Device:
         """
         array = _as_array(values, dtype)
         code = dtypes.code(array.dtype)
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        if array.nbytes > self.max_buffer_length:  # a broadcast array can be, and has no copy
+            return Buffer(self, array.dtype, code, array.shape, None, label)
+        data = _contiguous(array).reshape(-1).view(np.uint8)
         return Buffer(self, array.dtype, code, array.shape, data, label)
 
     def zeros(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
@@ -229,10 +231,6 @@ class Device:
     def __repr__(self) -> str:
         return f"<ingot.Device {self._name!r}>"
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        message = "a Device is a GPU of this process and cannot be pickled"
-        raise TypeError(message)
-
 
 _opened: Final[weakref.WeakValueDictionary[tuple[type[Device], int], Device]] = weakref.WeakValueDictionary()
 _announced = False
@@ -255,7 +253,7 @@ def _index(index: SupportsIndex | str | None) -> int:
         raise DeviceNotFoundError(message)
     number = operator.index(index)
     if not 0 <= number < 1 << 63:
-        message = f"no device {number}: there are {_native.device_count()}, counted from 0"
+        message = f"no device {shown(number)}: there are {_native.device_count()}, counted from 0"
         raise DeviceNotFoundError(message)
     return number
 
@@ -274,6 +272,15 @@ def _as_array(values: npt.ArrayLike, dtype: npt.DTypeLike | None) -> npt.NDArray
     except (TypeError, ValueError, OverflowError) as error:
         message = f"NumPy makes no array of this {type(values).__name__}: {error}"
         raise ArgumentError(message) from error
+    except MemoryError as error:
+        raise OutOfMemoryError(f"NumPy has no memory for the array: {error}") from error
+
+
+def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    try:
+        return np.ascontiguousarray(array)
+    except MemoryError as error:
+        raise OutOfMemoryError(f"NumPy has no memory for a contiguous copy: {error}") from error
 
 
 def _plain(value: object) -> object:
@@ -283,12 +290,12 @@ def _plain(value: object) -> object:
 
 def _shape(shape: Shape) -> tuple[int, ...]:
     try:
-        extents = shape if isinstance(shape, tuple | list) else (shape,)
+        extents = shape if isinstance(shape, tuple | list | range | np.ndarray) else (shape,)
         numbers = tuple(operator.index(extent) for extent in extents)
     except TypeError as error:
-        message = f"{shape!r} is no shape; it is a number of elements or a tuple of them"
+        message = f"{shown(shape)} is no shape; it is a number of elements or a tuple of them"
         raise ArgumentError(message) from error
     if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < 1 << 64 for number in numbers):
-        message = f"shape {numbers}: up to {_MAX_DIMENSIONS} dimensions, each of 1 or more elements"
+        message = f"shape {shown(shape)}: up to {_MAX_DIMENSIONS} dimensions, each of 1 to {(1 << 64) - 1} elements"
         raise ArgumentError(message)
     return numbers

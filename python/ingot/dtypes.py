@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ingot._native import lib
-from ingot.errors import ArgumentError
+from ingot.errors import ArgumentError, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,8 +46,8 @@ def resolve(dtype: npt.DTypeLike) -> np.dtype[Any]:
         return bfloat16()
     try:
         return np.dtype(dtype)
-    except TypeError as error:
-        raise ArgumentError(f"{dtype!r} is no dtype; Ingot has {SUPPORTED}") from error
+    except Exception as error:  # NumPy parses dtypes as Python, so there is hardly one that it does not raise
+        raise ArgumentError(f"{shown(dtype)} is no dtype; Ingot has {SUPPORTED}") from error
 
 
 def code(dtype: np.dtype[Any]) -> int:
@@ -91,7 +91,7 @@ def pack(value: object, code: int) -> bytes:
             return struct.pack("=" + FORMATS[code], value)
     except (struct.error, OverflowError, TypeError, ValueError, KeyError):
         pass
-    raise ArgumentError(f"{value!r} is no {name(code)}, which holds {_range(code)}")
+    raise ArgumentError(f"{shown(value)} is no {name(code)}, which holds {_range(code)}")
 
 
 def _range(code: int) -> str:

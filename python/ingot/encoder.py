@@ -7,10 +7,20 @@ from operator import index
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias
 
+import numpy as np
+
 from ingot import _native
 from ingot._native import encoder_dispatch, encoder_release, lib
 from ingot.buffer import Buffer
-from ingot.errors import ArgumentError, ClosedError, IngotError, StateError, UncommittedError
+from ingot.errors import (
+    ArgumentError,
+    ClosedError,
+    IngotError,
+    StateError,
+    UncommittedError,
+    Unpicklable,
+    shown,
+)
 from ingot.kernel import Kernel
 from ingot.specialise import UNFIT
 from ingot.submission import Submission
@@ -19,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    import numpy as np
     import numpy.typing as npt
 
     from ingot.binding import Threadgroup
@@ -49,7 +58,7 @@ _LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final = MappingProxyType[str, object]({})
 
 
-class CommandEncoder:
+class CommandEncoder(Unpicklable):
     """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
 
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
@@ -66,8 +75,8 @@ class CommandEncoder:
     def __init__(self, device: Device, label: str | None, ordering: Ordering) -> None:
         self._is_open = False  # __del__ looks at these two, even if the next lines raise
         self._submission: Submission | None = None
-        if ordering not in _ORDERINGS:
-            raise ArgumentError(f"ordering is {ordering!r}; it can be {', '.join(map(repr, _ORDERINGS))}")
+        if not isinstance(ordering, str) or ordering not in _ORDERINGS:
+            raise ArgumentError(f"ordering is {shown(ordering)}; it can be {', '.join(map(repr, _ORDERINGS))}")
         self._device = device
         self._label = label
         self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
@@ -234,10 +243,10 @@ def _extent(extent: Extent, what: str) -> tuple[int, int, int]:
 
 def _any_extent(extent: Extent, what: str) -> tuple[int, int, int]:
     try:
-        numbers = [index(number) for number in (extent if isinstance(extent, tuple | list) else (extent,))]
+        numbers = [index(number) for number in (extent if isinstance(extent, tuple | list | np.ndarray) else (extent,))]
     except TypeError:
-        raise ArgumentError(f"{what} is {extent!r}; it is a whole number or up to three of them") from None
+        raise ArgumentError(f"{what} is {shown(extent)}; it is a whole number or up to three of them") from None
     if not 1 <= len(numbers) <= _AXES or not all(1 <= number <= _LARGEST for number in numbers):
-        raise ArgumentError(f"{what} is {extent!r}; it is up to three numbers along x, y and z, each at least 1")
+        raise ArgumentError(f"{what} is {shown(extent)}; it is up to three numbers along x, y and z, each at least 1")
     x, y, z = *numbers, *(1,) * (_AXES - len(numbers))
     return x, y, z

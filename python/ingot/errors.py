@@ -1,5 +1,27 @@
 """What Ingot raises. Everything is an `IngotError`; where Python has a fitting exception it is that one too."""
 
+from typing import Any, Final
+
+_LONGEST: Final = 200
+
+
+def shown(value: object) -> str:
+    """`repr` for a message: cut where it is long, and there even for an int of more digits than Python prints."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001, whatever a class of the user's raises
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+class Unpicklable:
+    """What belongs to this process: its copy would stand for the same handle."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError(f"a {type(self).__name__} belongs to this process: it cannot be pickled or copied")
+
 
 class IngotError(Exception):
     """The base of all of Ingot's exceptions. The text says what was asked, what the limit is and what to do."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from ingot import _native, dtypes, specialise
 from ingot._native import lib
 from ingot.binding import Binder
-from ingot.errors import ArgumentError
+from ingot.errors import ArgumentError, Unpicklable, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
 
@@ -29,7 +30,7 @@ _KINDS: Final[dict[int, Literal["buffer", "threadgroup"]]] = {
 }
 
 
-class Library:
+class Library(Unpicklable):
     """The kernels of one MSL source (`MTLLibrary`), which `Device.compile` makes.
 
     Example:
@@ -48,8 +49,10 @@ class Library:
         language_version: str | tuple[int, int] | None,
         macros: Mapping[str, object],
     ) -> None:
-        if math_mode not in _MATH_MODES:
-            raise ArgumentError(f"math_mode is {math_mode!r}; it can be {', '.join(map(repr, _MATH_MODES))}")
+        if not isinstance(macros, Mapping):
+            raise ArgumentError(f"macros is {shown(macros)}; it is a dict of names and values")
+        if not isinstance(math_mode, str) or math_mode not in _MATH_MODES:
+            raise ArgumentError(f"math_mode is {shown(math_mode)}; it can be {', '.join(map(repr, _MATH_MODES))}")
         self._handle = _native.compile_library(
             device._handle,
             _native.encoded(source, "the source"),
@@ -79,7 +82,7 @@ class Library:
             ArgumentError: There is no such kernel; the text lists those there are.
             PipelineError: Metal cannot make a pipeline of it (`makeComputePipelineState`).
         """
-        kernel = self._kernels.get(name)
+        kernel = self._kernels.get(name) if isinstance(name, str) else None
         if kernel is not None:
             return kernel
         made = Kernel(self, name)
@@ -115,7 +118,7 @@ class KernelArgument:
     """Whether a value may stand in place of a buffer: `constant` and `const device` arguments."""
 
 
-class Kernel:
+class Kernel(Unpicklable):
     """A kernel that is ready to run (`MTLComputePipelineState`), which `Library.kernel` gives.
 
     Example:
@@ -223,9 +226,10 @@ def _version(version: str | tuple[int, int] | None) -> int:
     """An `MTLLanguageVersion`: major and minor in 16 bits each; 0 for the newest."""
     if version is None:
         return 0
-    found = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", version if isinstance(version, str) else ".".join(map(str, version)))
+    text = ".".join(map(str, version)) if isinstance(version, tuple | list) else version
+    found = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", text) if isinstance(text, str) else None
     if found is None:
-        raise ArgumentError(f"language_version is {version!r}; it is written '3.2' or (3, 2)")
+        raise ArgumentError(f"language_version is {shown(version)}; it is written '3.2' or (3, 2)")
     return int(found[1]) << 16 | int(found[2])
 
 
@@ -233,4 +237,8 @@ def _macro_value(value: object) -> bytes:
     """The text that a macro stands for, as C writes it."""
     if isinstance(value, bool):
         value = int(value)
-    return _native.encoded(str(value), "the value of a macro")
+    try:
+        text = str(value)
+    except ValueError as error:  # an int of thousands of digits
+        raise ArgumentError(f"the value of a macro has no text: {error}") from error
+    return _native.encoded(text, "the value of a macro")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from ingot import _native
 from ingot._native import lib
-from ingot.errors import CommandBufferError, IngotError, StateError, WaitTimeoutError
+from ingot.errors import CommandBufferError, IngotError, StateError, Unpicklable, WaitTimeoutError
 
 if TYPE_CHECKING:
     from ingot.device import Device
@@ -15,7 +15,7 @@ _FAILED = lib.INGOT_ERROR_COMMAND_BUFFER
 _TIMEOUT = lib.INGOT_ERROR_TIMEOUT
 
 
-class Submission:
+class Submission(Unpicklable):
     """Work that was committed (`MTLCommandBuffer`). It runs whether or not anybody waits, or keeps this object.
 
     Example:

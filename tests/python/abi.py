@@ -126,6 +126,9 @@ class Live:
     def _buffer_get_contents(self, _: str) -> list[Any]:
         return [self.handles["buffer"], lib.INGOT_ACCESS_READ, ffi.new("void **")]
 
+    def _buffer_wait(self, _: str) -> list[Any]:
+        return [self.handles["buffer"], lib.INGOT_ACCESS_READ, (1 << 64) - 1]
+
     def _library_compile(self, _: str) -> list[Any]:
         options = struct("compile_options")
         return [self.handles["device"], ffi.new("char[]", SAXPY.encode()), options, ffi.new("ingot_library *")]

@@ -147,6 +147,11 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     ),
     "ingot_buffer_get_info": (handle("buffer"), struct("buffer_info")),
     "ingot_buffer_get_contents": (handle("buffer"), number(1, 2, 3, bits=32), result("void *")),
+    "ingot_buffer_wait": (
+        handle("buffer"),
+        number(1, 2, 3, bits=32),
+        number(0, 1, 1000, 1_000_000, (1 << 64) - 1),
+    ),
     "ingot_buffer_release": (handle("buffer"),),
     "ingot_library_compile": (handle("device"), text(*SOURCES), struct("compile_options"), result("ingot_library")),
     "ingot_library_get_kernel_names": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -199,6 +201,37 @@ def test_impossible_shapes(device: ingot.Device, shape: Any) -> None:
     with pytest.raises(ingot.ArgumentError):
         device.zeros(shape)
     assert device.zeros(4).numpy().sum() == 0
+
+
+@pytest.mark.parametrize("shape", [np.array([2, 3]), range(2, 4), (np.uint8(2), np.int64(3))])
+def test_spellings_of_a_shape(device: ingot.Device, shape: Any) -> None:
+    assert device.zeros(shape).shape == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", [[("a", "f4"), ("a", "f4")], {"names": ["a"], "formats": []}, ",", "\udc80"])
+def test_dtypes_that_numpy_cannot_read(device: ingot.Device, dtype: Any) -> None:
+    with pytest.raises(ingot.ArgumentError, match="is no dtype"):
+        device.zeros(2, dtype)
+
+
+def test_arrays_whose_copy_would_be_too_large(device: ingot.Device) -> None:
+    with pytest.raises(ingot.ArgumentError, match="Use several smaller ones"):
+        device.array(np.broadcast_to(np.float32(1), 1 << 40))
+    with pytest.raises(ingot.OutOfMemoryError):
+        device.array(np.broadcast_to(np.float64(1), 1 << 55), np.float32)
+
+
+def test_numbers_too_long_to_print(device: ingot.Device) -> None:
+    huge = 10**5000
+    for refused in (lambda: device.zeros(huge), lambda: device.full(2, huge), lambda: ingot.threadgroup(huge)):
+        with pytest.raises(ingot.ArgumentError, match="int"):
+            refused()
+
+
+def test_buffers_are_not_copied_by_accident(device: ingot.Device) -> None:
+    for spoil in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a Buffer belongs to this process"):
+            spoil(device.zeros(3))
 
 
 def test_c25_too_large_names_the_numbers(device: ingot.Device) -> None:

@@ -93,8 +93,18 @@ def test_device_by_what_is_no_index() -> None:
             ingot.Device(wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.software(reason="a GPU does not read INGOT_SOFT_SEED")
+@pytest.mark.parametrize("index", ["", "0"])
+def test_a_variable_that_means_nothing_is_named(index: str, environment: dict[str, str]) -> None:
+    refused = run(f"import ingot; ingot.Device({index})", environment, INGOT_SOFT_SEED="seven")
+    assert "DeviceNotFoundError: no" in refused.stderr
+    assert refused.stderr.rstrip().splitlines()[-1].count("INGOT_SOFT_SEED") == 1
+    empty = run(f"import ingot; ingot.Device({index})", environment, INGOT_SOFT_SEED="")
+    assert empty.returncode == 0, empty.stderr
+
+
 def test_device_cannot_be_pickled() -> None:
-    with pytest.raises(TypeError, match="GPU of this process"):
+    with pytest.raises(TypeError, match="belongs to this process"):
         pickle.dumps(ingot.Device(0))
 
 

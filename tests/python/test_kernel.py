@@ -146,13 +146,22 @@ kernel void f(device float *out) {
 def test_options_that_do_not_exist(device: ingot.Device) -> None:
     with pytest.raises(ingot.ArgumentError, match="'safe'"):
         device.compile(SAXPY, math_mode="slow")  # type: ignore[arg-type]
-    for version in ("three", "3", (3,), "3.2.1"):
+    for version in ("three", "3", (3,), "3.2.1", 3.2, 3, "\u0663.\u0662"):
         with pytest.raises(ingot.ArgumentError, match="language_version"):
             device.compile(SAXPY, language_version=version)  # type: ignore[arg-type]
     with pytest.raises(ingot.IngotError):
         device.compile(SAXPY, language_version="99.0")
     with pytest.raises(ingot.ArgumentError, match="macro"):
         device.compile(SAXPY, macros={"A\0": 1})
+    for macros in ([("A", 1)], "A", 5, {"A": 10**5000}):
+        with pytest.raises(ingot.ArgumentError, match="macro"):
+            device.compile(SAXPY, macros=macros)  # type: ignore[arg-type]
+    for math_mode in (None, 1, ["safe"]):
+        with pytest.raises(ingot.ArgumentError, match="math_mode"):
+            device.compile(SAXPY, math_mode=math_mode)  # type: ignore[arg-type]
+    for name in (None, 1, ["saxpy"], b"saxpy"):
+        with pytest.raises(ingot.ArgumentError, match="name of a kernel"):
+            device.compile(SAXPY).kernel(name)  # type: ignore[arg-type]
     assert device.compile(SAXPY, math_mode="safe", language_version="3.1").kernel("saxpy")
     assert device.compile(SAXPY, language_version=(3, 2)).kernel("saxpy")
 
@@ -181,6 +190,14 @@ def test_no_clang_says_how_to_get_one(environment: dict[str, str], tmp_path: Any
     said = in_a_process(environment, INGOT_CLANG=str(tmp_path / "none"), INGOT_CACHE_DIR=str(tmp_path / "cache"))
     assert "INGOT_CLANG" in said
     assert "clang" in said
+
+
+@pytest.mark.software(reason="Metal reads no such variables")
+@pytest.mark.parametrize("variable", ["INGOT_COMPILE_TIMEOUT", "INGOT_CACHE_LIMIT"])
+def test_a_setting_that_means_nothing_is_named(variable: str, environment: dict[str, str]) -> None:
+    for value in ("soon", "-1", "1e3", "99999999999999999999"):
+        assert f'{variable} is "{value}"' in in_a_process(environment, **{variable: value})
+    assert not in_a_process(environment, **{variable: ""})
 
 
 @pytest.mark.software(reason="INGOT_CACHE_DIR")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,6 +189,36 @@ def test_host_access_in_flight(device: ingot.Device) -> None:
     assert other.numpy().sum() == 0
     submission.wait()
     assert spinner.out.numpy()[0] == view[0]
+
+
+def test_host_access_after_a_wait(device: ingot.Device) -> None:
+    spinner = Spinner(device)
+    submission = spinner.commit(0.3, label="busy")
+    array = spinner.out.numpy(wait=True)
+    assert submission.done()
+    assert array[0] == spinner.out.numpy(wait=True)[0]
+    spinner.out.close()
+    with pytest.raises(ingot.ClosedError):
+        spinner.out.numpy(wait=True)
+
+
+def test_encoders_and_submissions_have_no_copies(device: ingot.Device) -> None:
+    encoder = device.encoder()
+    for spoil in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a CommandEncoder belongs to this process"):
+            spoil(encoder)
+    submission = encoder.commit_and_wait()  # nothing has discarded it
+    for spoil in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a Submission belongs to this process"):
+            spoil(submission)
+
+
+@pytest.mark.parametrize("timeout", ["1", "soon", [], -1, float("nan"), pytest.param(10**5000, id="huge")])
+def test_timeouts_that_are_none(device: ingot.Device, timeout: Any) -> None:
+    submission = device.encoder().commit()
+    with pytest.raises(ingot.ArgumentError, match="a wait of"):
+        submission.wait(timeout)
+    submission.wait(np.float32(10))
 
 
 def test_reading_what_the_gpu_only_reads(device: ingot.Device) -> None:

@@ -185,6 +185,12 @@ ingot_status ingot_buffer_get_info(ingot_buffer _Nullable buffer, ingot_buffer_i
  */
 ingot_status ingot_buffer_get_contents(
     ingot_buffer _Nullable buffer, uint32_t access, void *_Nullable *_Nullable contents);
+/*
+ * Waits until no unfinished submission stands in the way of host access of the kinds in `access`: INGOT_OK, or
+ * INGOT_ERROR_TIMEOUT after `timeout` nanoseconds (UINT64_MAX: never). Whether one failed, which leaves the contents
+ * undefined, ingot_submission_wait says.
+ */
+ingot_status ingot_buffer_wait(ingot_buffer _Nullable buffer, uint32_t access, uint64_t timeout);
 ingot_status ingot_buffer_release(ingot_buffer _Nullable buffer);
 
 /* ---- Library and kernel ---------------------------------------------------------------------------------- */
