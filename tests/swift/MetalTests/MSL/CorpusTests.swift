@@ -320,6 +320,7 @@ import Testing
         """)
     let data = KernelMemory((0..<1000).map(Float.init))
     #expect(pipeline.run([data, data], grid: (1000, 1, 1), group: (64, 1, 1)).fault == 0)
-    #expect(data.values(of: Float.self) == (0..<1000).map { Float($0 * $0 + 1) })
+    let expected: [Float] = (0..<1000).map { (value: Int) in Float(value * value + 1) }
+    #expect(data.values(of: Float.self) == expected)
   }
 }
