@@ -9,8 +9,11 @@ private let source = "kernel void k(device float *x [[buffer(0)]]) { x[0] = 1; }
 private func fakeClang(_ script: String) throws -> MSLEnvironment {
   let directory = KernelBench.temporaryDirectory()
   let path = directory + "/clang"
-  try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(fileURLWithPath: path))
-  try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+  // Written by a child: a file that this process has open for writing while another test forks is "busy" to start.
+  let write = ["-c", "cat > \"$0\" && chmod 755 \"$0\"", path]
+  let text = Array("#!/bin/sh\n\(script)\n".utf8)
+  let writer = try ChildProcess(program: "/bin/sh", arguments: write, input: text, timeLimit: 60).run()
+  #expect(writer.succeeded)
   var environment = KernelBench.environment(cache: directory + "/cache")
   environment.clang = path
   return environment
