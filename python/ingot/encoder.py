@@ -194,6 +194,8 @@ class CommandEncoder(Unpicklable):
             )
 
     def __del__(self) -> None:
+        if not hasattr(self, "_submission"):
+            return  # it never began: __init__ was called with the wrong arguments
         if self._is_open:
             warnings.warn(f"{self._name} was dropped without a commit", ResourceWarning, source=self, stacklevel=2)
             self.discard()
