@@ -4,13 +4,14 @@ extension Buffer {
   /// Throws `.timeout` in that case. Whether a submission failed, which leaves the contents undefined, it says itself.
   @available(*, noasync, message: "await the submission's completed()")
   public func wait(for access: Access = .read, timeout: Duration? = nil) throws(IngotError) {
-    try storage.wait(for: access, until: Clock.deadline(after: timeout))
+    try storage.wait(for: access, to: self, until: Clock.deadline(after: timeout))
   }
 
   /// The address of the contents, for host access of the given kinds.
   ///
-  /// Throws `.inFlight` while an unfinished submission writes them, or for `.write` uses them at all. The address is
-  /// valid as long as the buffer is; what the GPU does to it after this check is not watched.
+  /// Throws `.inFlight` while an unfinished submission writes them, or for `.write` uses them at all; what it does to
+  /// the rest of the storage does not matter. The address is valid as long as the buffer is, and after `view(as:)` or
+  /// `window` maybe misaligned for the dtype; what the GPU does to it after this check is not watched.
   public func contents(for access: Access) throws(IngotError) -> UnsafeMutableRawPointer {
     try storage.checkAccess(access, of: self)
     return storage.contents + offset
@@ -18,7 +19,8 @@ extension Buffer {
 
   /// Calls `body` with the elements, to read.
   ///
-  /// Throws `.argument` if `T` is not the dtype, `.inFlight` while the GPU writes them, and what `body` throws.
+  /// Throws `.argument` if `T` is not the dtype or they are misaligned for it, `.inFlight` while the GPU writes them,
+  /// and what `body` throws.
   public func withUnsafe<T: BufferElement, R>(
     of type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
   ) throws -> R {
@@ -27,7 +29,8 @@ extension Buffer {
 
   /// Calls `body` with the elements, to read and write.
   ///
-  /// Throws `.argument` if `T` is not the dtype, `.inFlight` while the GPU uses them, and what `body` throws.
+  /// Throws `.argument` if `T` is not the dtype or they are misaligned for it, `.inFlight` while the GPU uses them,
+  /// and what `body` throws.
   public func withUnsafeMutable<T: BufferElement, R>(
     of type: T.Type, _ body: (UnsafeMutableBufferPointer<T>) throws -> R
   ) throws -> R {
@@ -45,7 +48,12 @@ extension Buffer {
     guard T.dtype == dtype else {
       throw .argument("the buffer holds \(dtype.name), not \(T.dtype.name)")
     }
-    let start = try contents(for: access).bindMemory(to: T.self, capacity: count)
-    return UnsafeMutableBufferPointer(start: start, count: count)
+    let start = try contents(for: access)
+    guard UInt(bitPattern: start) % UInt(MemoryLayout<T>.alignment) == 0 else {
+      throw .argument(
+        "\(self) begins at byte \(offset), no multiple of \(MemoryLayout<T>.alignment): Swift cannot read \(dtype.name)"
+          + " there; take a copy()")
+    }
+    return UnsafeMutableBufferPointer(start: start.bindMemory(to: T.self, capacity: count), count: count)
   }
 }

@@ -5,6 +5,8 @@ import Metal
 ///     let x = try device.array([1, 2, 3] as [Float])
 ///     try x.withUnsafe(of: Float.self) { print($0[0]) }
 ///
+/// A buffer is a window on a storage: every size, the host's view and what a kernel is given mean the window. `device`
+/// makes one of a whole storage; `x[2..<4]`, `reshape`, `view(as:)` and `window(offset:shape:)` make more on the same.
 /// The memory goes away when the last buffer, encoder and unfinished submission that uses it is gone. Buffers may be
 /// used from any thread; what the GPU is writing cannot be read (`.inFlight`).
 public final class Buffer: Sendable {
@@ -24,9 +26,10 @@ public final class Buffer: Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(storage: Storage, layout: Layout) {
+  /// The caller has seen to it that the layout fits into the storage at `offset`.
+  init(storage: Storage, layout: Layout, offset: Int = 0) {
     id = Self.identifiers.next()
-    offset = 0
+    self.offset = offset
     nbytes = layout.nbytes
     count = layout.count
     dtype = layout.dtype
@@ -38,12 +41,15 @@ public final class Buffer: Sendable {
   /// Of the memory; all windows of one storage share it. Never reused.
   public var storageID: UInt64 { storage.id }
 
+  /// Bytes of the memory, of which this buffer is `nbytes` at `offset`.
+  public var totalNbytes: Int { storage.length }
+
   public var device: Device { storage.device }
 
   /// Apple's object; the buffer begins at `offset` in it.
   public var metalBuffer: any MTLBuffer { storage.metal }
 
-  /// What debuggers and Metal's own messages call the memory.
+  /// What debuggers and Metal's own messages call the memory; all windows of one storage share it.
   public var label: String? {
     get { storage.label }
     set { storage.label = newValue }
@@ -52,6 +58,7 @@ public final class Buffer: Sendable {
 
 extension Buffer: CustomStringConvertible {
   public var description: String {
-    "Buffer(\(dtype.name), shape: \(shape), \(nbytes) bytes\(label.map { ", '\($0)'" } ?? ""))"
+    let place = nbytes == totalNbytes ? "" : " at \(offset) of \(totalNbytes)"
+    return "Buffer(\(dtype.name), shape: \(shape), \(nbytes) bytes\(place)\(label.map { ", '\($0)'" } ?? ""))"
   }
 }

@@ -109,8 +109,8 @@ extension Kernel {
     }
     if buffer.offset % max(1, argument.alignment) != 0 {
       return
-        "\(place) needs an offset that is a multiple of \(argument.alignment), but the buffer begins at byte"
-        + " \(buffer.offset); give a copy"
+        "\(place) (\(argument.elementName)) must begin at a multiple of \(argument.alignment) bytes, but \(buffer) is a"
+        + " window that begins at byte \(buffer.offset); give its .copy()"
     }
     return
       "\(place) is made of elements of \(argument.nbytes) bytes, which \(buffer.nbytes) bytes are no multiple of"

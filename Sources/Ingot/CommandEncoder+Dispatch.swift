@@ -56,9 +56,9 @@ extension CommandEncoder {
   @inline(__always)
   private func bind(_ buffer: Buffer, _ rule: ArgumentRule, on encoder: any MTLComputeCommandEncoder) {
     let storage = buffer.storage
-    uses.note(storage, writes: rule.writes, encoder: id)
+    let (start, end) = buffer.addresses
+    uses.note(storage, start, end, rule, encoder: id)
     if ordering == .automatic {
-      let (start, end) = buffer.addresses
       hazards.record(start, end, reads: rule.reads, writes: rule.writes)
     }
     switch bindings.bind(storage, offset: buffer.offset, at: rule.index) {

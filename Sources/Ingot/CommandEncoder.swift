@@ -141,7 +141,7 @@ extension CommandEncoder {
     let queue = device.queue
     let uses = takeUses()
     let work = queue.enrol(label: label ?? "", uses: uses)
-    for use in uses.storages { use.storage.stamp(work.ticket, writes: use.writes) }
+    for use in uses.storages { use.storage.stamp(work.ticket, use.bytes) }
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()

@@ -4,7 +4,7 @@ import Synchronization
 struct EncoderUses: Sendable {
   struct Use {
     let storage: Storage
-    var writes: Bool
+    var bytes = UsedBytes()
   }
 
   private(set) var storages: [Use] = []
@@ -13,25 +13,26 @@ struct EncoderUses: Sendable {
   /// A mark holds an encoder's id above the place in its list; larger places are not marked but listed again.
   private static let placeBits: UInt64 = 24
 
-  /// Notes a use. The storage's mark tells that it is in the list already, without a search. Another encoder may
-  /// overwrite it at any time; the worst that follows is a second entry.
-  mutating func note(_ storage: Storage, writes: Bool, encoder: UInt64) {
+  /// Notes a use of the bytes from `start` to `end`. The storage's mark tells that it is in the list already, without a
+  /// search. Another encoder may overwrite it at any time; the worst that follows is a second entry.
+  @inline(__always)
+  mutating func note(_ storage: Storage, _ start: UInt, _ end: UInt, _ rule: ArgumentRule, encoder: UInt64) {
     let mark = storage.mark.load(ordering: .relaxed)
-    if mark >> Self.placeBits == encoder {
-      let place = Int(truncatingIfNeeded: mark & (1 << Self.placeBits - 1))
-      if writes && !storages[place].writes { storages[place].writes = true }
-    } else {
-      add(storage, writes: writes, encoder: encoder)
-    }
+    var place = Int(truncatingIfNeeded: mark & (1 << Self.placeBits - 1))
+    if mark >> Self.placeBits != encoder { place = add(storage, encoder: encoder) }
+    if rule.reads { storages[place].bytes.read.insert(start, end) }
+    if rule.writes { storages[place].bytes.written.insert(start, end) }
   }
 
+  /// The new entry's place.
   @inline(never)
-  private mutating func add(_ storage: Storage, writes: Bool, encoder: UInt64) {
-    let place = UInt64(storages.count)
-    storages.append(Use(storage: storage, writes: writes))
+  private mutating func add(_ storage: Storage, encoder: UInt64) -> Int {
+    let place = storages.count
+    storages.append(Use(storage: storage))
     if place >> Self.placeBits == 0 {
-      storage.mark.store(encoder << Self.placeBits | place, ordering: .relaxed)
+      storage.mark.store(encoder << Self.placeBits | UInt64(place), ordering: .relaxed)
     }
+    return place
   }
 
   mutating func note(_ kernel: Kernel, encoder: UInt64) {

@@ -28,6 +28,14 @@ struct Layout: CustomStringConvertible {
     self.nbytes = nbytes
   }
 
+  /// One axis of so many elements, which are known to fit.
+  init(dtype: DType, flat count: Int) {
+    self.dtype = dtype
+    shape = [count]
+    self.count = count
+    nbytes = count * dtype.size
+  }
+
   private static func product(_ factors: [Int], from start: Int) -> Int? {
     var product = start
     for factor in factors {

@@ -77,11 +77,11 @@ final class Storage: @unchecked Sendable {
   }
 }
 
-/// Which submissions read and wrote a storage.
+/// Which submissions use which bytes of a storage.
 struct Stamps {
   struct Stamp {
     let ticket: UInt64
-    let writes: Bool
+    let bytes: UsedBytes
   }
 
   /// Never many: finished ones are dropped when a new one comes.
@@ -90,22 +90,24 @@ struct Stamps {
 
 extension Storage {
   /// Says that the submission with this ticket uses the memory.
-  func stamp(_ ticket: UInt64, writes: Bool) {
+  func stamp(_ ticket: UInt64, _ bytes: UsedBytes) {
     stamps.withLock { stamps in
       if !stamps.all.isEmpty { stamps.all.removeAll { !device.queue.isUnfinished($0.ticket) } }
-      stamps.all.append(Stamps.Stamp(ticket: ticket, writes: writes))
+      stamps.all.append(Stamps.Stamp(ticket: ticket, bytes: bytes))
     }
   }
 
   /// The stamps that may stand in the way of host access.
-  private func candidates(_ access: Access) -> [Stamps.Stamp] {
-    stamps.withLock { stamps in
-      stamps.all.isEmpty ? [] : stamps.all.filter { $0.writes || access.contains(.write) }
+  private func candidates(_ access: Access, _ buffer: Buffer) -> [Stamps.Stamp] {
+    let (start, end) = buffer.addresses
+    return stamps.withLock { stamps in
+      stamps.all.isEmpty
+        ? [] : stamps.all.filter { $0.bytes.conflict(start, end, writes: access.contains(.write)) }
     }
   }
 
-  func wait(for access: Access, until deadline: UInt64) throws(IngotError) {
-    for stamp in candidates(access) {
+  func wait(for access: Access, to buffer: Buffer, until deadline: UInt64) throws(IngotError) {
+    for stamp in candidates(access, buffer) {
       guard let work = device.queue.unfinished(stamp.ticket) else { continue }
       guard work.wait(until: deadline) else {
         throw IngotError(.timeout, "\(work.name) is not done yet; it goes on")
@@ -114,12 +116,13 @@ extension Storage {
   }
 
   func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
-    for stamp in candidates(access) {
+    let (start, end) = buffer.addresses
+    for stamp in candidates(access, buffer) {
       guard let work = device.queue.unfinished(stamp.ticket) else { continue }
+      let isWritten = stamp.bytes.written.overlaps(start, end)
       throw IngotError(
         .inFlight,
-        "\(work.name) still \(stamp.writes ? "writes" : "reads") this \(buffer); wait for it before host access"
-      )
+        "\(work.name) still \(isWritten ? "writes" : "reads") this \(buffer); wait for it before host access")
     }
   }
 }

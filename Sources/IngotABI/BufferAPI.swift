@@ -23,6 +23,21 @@ public func ingot_buffer_create(
   }
 }
 
+@c @implementation
+public func ingot_buffer_window(
+  _ buffer: OpaquePointer?, _ offset: UInt64, _ dtype: Int32, _ shape: UnsafePointer<UInt64>?,
+  _ dimensions: UInt64, _ window: UnsafeMutablePointer<OpaquePointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffer: Buffer = try object(buffer)
+    let result = try required(window, "window")
+    let made = try buffer.window(
+      offset: integer(offset, "offset"), shape: extents(shape, dimensions),
+      dtype: dtype == 0 ? nil : element(dtype))
+    result.pointee = try handle(made)
+  }
+}
+
 private func element(_ dtype: Int32) throws(IngotError) -> DType {
   guard let element = DType(rawValue: dtype) else {
     let known = DType.allCases.map { "\($0.rawValue) (\($0.name))" }.joined(separator: ", ")
@@ -64,6 +79,7 @@ public func ingot_buffer_get_info(
     value.storage_id = buffer.storageID
     value.offset = UInt64(clamping: buffer.offset)
     value.nbytes = UInt64(clamping: buffer.nbytes)
+    value.total_nbytes = UInt64(clamping: buffer.totalNbytes)
     value.dtype = buffer.dtype.rawValue
     value.dimensions = UInt32(clamping: buffer.shape.count)
     withUnsafeMutableBytes(of: &value.shape) {

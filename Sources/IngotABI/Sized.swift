@@ -14,7 +14,7 @@ extension ingot_error_info: SizedStruct { static var firstSize: Int { 352 } }
 extension ingot_live_objects: SizedStruct { static var firstSize: Int { 72 } }
 extension ingot_device_info: SizedStruct { static var firstSize: Int { 328 } }
 extension ingot_device_statistics: SizedStruct { static var firstSize: Int { 48 } }
-extension ingot_buffer_info: SizedStruct { static var firstSize: Int { 304 } }
+extension ingot_buffer_info: SizedStruct { static var firstSize: Int { 312 } }
 extension ingot_compile_options: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_kernel_info: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_argument_info: SizedStruct { static var firstSize: Int { 176 } }

@@ -160,10 +160,11 @@ enum {
 
 typedef struct ingot_buffer_info {
   uint64_t size;
-  uint64_t id;         /* of this buffer value, never reused */
-  uint64_t storage_id; /* shared by all windows of one storage, never reused */
-  uint64_t offset;     /* bytes into the storage */
+  uint64_t id;           /* of this buffer value, never reused */
+  uint64_t storage_id;   /* shared by all windows of one storage, never reused */
+  uint64_t offset;       /* bytes into the storage */
   uint64_t nbytes;
+  uint64_t total_nbytes; /* of the storage */
   int32_t dtype;
   uint32_t dimensions;
   uint64_t shape[INGOT_MAX_DIMENSIONS];
@@ -178,10 +179,19 @@ ingot_status ingot_buffer_create(
     ingot_device _Nullable device, int32_t dtype, const uint64_t *_Nullable shape, uint64_t dimensions,
     const void *_Nullable initial, uint64_t initial_nbytes, const char *_Nullable label,
     ingot_buffer _Nullable *_Nullable buffer, void *_Nullable *_Nullable contents);
+/*
+ * Makes a window: another buffer, on the part of this one that begins at byte `offset` of it. `dtype` 0 keeps the dtype.
+ * The window keeps the memory alive, and not the handle it was made of. INGOT_ERROR_ARGUMENT if it does not lie within
+ * the buffer. It may begin at any byte; a dispatch checks what the kernel's argument needs.
+ */
+ingot_status ingot_buffer_window(
+    ingot_buffer _Nullable buffer, uint64_t offset, int32_t dtype, const uint64_t *_Nullable shape, uint64_t dimensions,
+    ingot_buffer _Nullable *_Nullable window);
 ingot_status ingot_buffer_get_info(ingot_buffer _Nullable buffer, ingot_buffer_info *_Nullable info);
 /*
  * The address of the contents, for host access of the kinds in `access`. INGOT_ERROR_IN_FLIGHT while an unfinished
- * submission writes them, or for INGOT_ACCESS_WRITE uses them at all. `contents` may be NULL if that is the question.
+ * submission writes them, or for INGOT_ACCESS_WRITE uses them at all; what lies outside of a window does not count.
+ * `contents` may be NULL if that is the question.
  */
 ingot_status ingot_buffer_get_contents(
     ingot_buffer _Nullable buffer, uint32_t access, void *_Nullable *_Nullable contents);
