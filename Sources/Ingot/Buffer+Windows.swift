@@ -15,7 +15,8 @@ extension Buffer {
       guard !range.isEmpty else {
         throw .argument("\(range) of \(self) has no elements; Metal has no buffers of zero bytes")
       }
-      return try window(offset: range.lowerBound * (nbytes / extent), shape: [range.count] + shape.dropFirst())
+      return try window(
+        offset: range.lowerBound * (nbytes / extent), shape: [range.count] + shape.dropFirst())
     }
   }
 
@@ -59,11 +60,13 @@ extension Buffer {
     if dtype.size == self.dtype.size { return try window(offset: 0, shape: shape, dtype: dtype) }
     guard let last = shape.last else {
       throw .argument(
-        "\(self) has no axes, so it cannot become \(dtype.name) elements of another size; flat gives it an axis")
+        "\(self) has no axes, so it cannot become \(dtype.name) elements of another size; flat gives it an axis"
+      )
     }
     guard last * self.dtype.size % dtype.size == 0 else {
       throw .argument(
-        "the last axis of \(self) has \(last * self.dtype.size) bytes, no multiple of the \(dtype.size) of \(dtype.name)")
+        "the last axis of \(self) has \(last * self.dtype.size) bytes, no multiple of the \(dtype.size) of \(dtype.name)"
+      )
     }
     return try window(
       offset: 0, shape: shape.dropLast() + [last * self.dtype.size / dtype.size], dtype: dtype)
@@ -78,7 +81,8 @@ extension Buffer {
     // Neither side can overflow.
     guard offset >= 0, layout.nbytes <= nbytes, offset <= nbytes - layout.nbytes else {
       throw .argument(
-        "a window of \(layout.nbytes) bytes (\(layout)) at byte \(offset) is not inside the \(nbytes) bytes of \(self)")
+        "a window of \(layout.nbytes) bytes (\(layout)) at byte \(offset) is not inside the \(nbytes) bytes of \(self)"
+      )
     }
     return Buffer(storage: storage, layout: layout, offset: self.offset + offset)
   }

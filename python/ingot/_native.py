@@ -43,7 +43,12 @@ memory: Final[Callable[[Handle, int], Any]] = ffi.buffer
 # Bound by name for the paths where a tenth of a microsecond counts.
 encoder_dispatch: Final = lib.ingot_encoder_dispatch
 buffer_get_contents: Final = lib.ingot_buffer_get_contents
+buffer_window: Final = lib.ingot_buffer_window
+buffer_release: Final = lib.ingot_buffer_release
 encoder_release: Final = lib.ingot_encoder_release
+_new: Final = ffi.new
+_owned: Final = ffi.gc
+_BUFFERS: Final = ffi.typeof("ingot_buffer *")
 
 lock = threading.Lock()
 """For what is shared by all threads of the process and changes; held for a look-up, never for a call into C."""
@@ -187,6 +192,15 @@ def create_buffer(
     check(lib.ingot_buffer_create(device, dtype, shape, len(shape), data, nbytes, name, buffer, contents))
     handle, release = buffer[0], lib.ingot_buffer_release
     return handle, ffi.gc(contents[0], lambda _: release(handle))
+
+
+def create_window(buffer: Handle, offset: int, dtype: int, shape: tuple[int, ...]) -> Handle:
+    """A handle of a part of a buffer, which keeps the memory alive; `dtype` 0 keeps the dtype."""
+    window = _new(_BUFFERS)
+    status = buffer_window(buffer, offset, dtype, shape, len(shape), window)
+    if status:
+        raise failure(status)
+    return _owned(window[0], buffer_release)
 
 
 def buffer_info(buffer: Handle) -> Struct:

@@ -6,31 +6,28 @@ import operator
 import re
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, SupportsIndex, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, SupportsIndex, cast
 
 import numpy as np
 
 from ingot import _native, dtypes
-from ingot._native import lib
 from ingot.buffer import Buffer
 from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError, OutOfMemoryError, Unpicklable, shown
 from ingot.kernel import Library
+from ingot.shapes import extents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
     from ingot.encoder import Ordering
     from ingot.kernel import MathMode
-
-Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex]"
-"""The shape of a buffer: a number of elements, or one for each dimension."""
+    from ingot.shapes import Shape
 
 # MTLGPUFamily: the name of a family is one of these and a number.
 _FAMILIES: Final = {"apple": 1000, "mac": 2000, "common": 3000, "metal": 4998}
-_MAX_DIMENSIONS: Final = lib.INGOT_MAX_DIMENSIONS
 
 
 class DeviceStatistics(NamedTuple):
@@ -191,12 +188,12 @@ class Device(Unpicklable):
         """A buffer in which every element is `value`; a value that the dtype cannot hold is an `ArgumentError`."""
         resolved = dtypes.resolve(dtype)
         code = dtypes.code(resolved)
-        return Buffer(self, resolved, code, _shape(shape), dtypes.pack(_plain(value), code), label)
+        return Buffer(self, resolved, code, extents(shape), dtypes.pack(_plain(value), code), label)
 
     def empty(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
         """A buffer whose contents are undefined until they are written: faster than `zeros`."""
         resolved = dtypes.resolve(dtype)
-        return Buffer(self, resolved, dtypes.code(resolved), _shape(shape), None, label)
+        return Buffer(self, resolved, dtypes.code(resolved), extents(shape), None, label)
 
     def compile(
         self,
@@ -286,16 +283,3 @@ def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _plain(value: object) -> object:
     """A Python number for a NumPy scalar."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _shape(shape: Shape) -> tuple[int, ...]:
-    try:
-        extents = shape if isinstance(shape, tuple | list | range | np.ndarray) else (shape,)
-        numbers = tuple(operator.index(extent) for extent in extents)
-    except TypeError as error:
-        message = f"{shown(shape)} is no shape; it is a number of elements or a tuple of them"
-        raise ArgumentError(message) from error
-    if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < 1 << 64 for number in numbers):
-        message = f"shape {shown(shape)}: up to {_MAX_DIMENSIONS} dimensions, each of 1 to {(1 << 64) - 1} elements"
-        raise ArgumentError(message)
-    return numbers

@@ -53,6 +53,10 @@ class ArgumentError(IngotError, ValueError):
     """A value, shape, dtype, name or kernel argument that cannot be meant."""
 
 
+class OutOfBoundsError(ArgumentError, IndexError):
+    """An index beyond the end of a buffer."""
+
+
 class OutOfMemoryError(IngotError, MemoryError):
     """Metal could not allocate the memory."""
 

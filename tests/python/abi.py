@@ -123,6 +123,10 @@ class Live:
         initial, label = ffi.new("float[3]"), ffi.new("char[]", b"label")
         return [self.handles["device"], lib.INGOT_FLOAT32, shape, 1, initial, 12, label, *results]
 
+    def _buffer_window(self, _: str) -> list[Any]:
+        shape = ffi.new("uint64_t[]", [3, *[1] * (lib.INGOT_MAX_DIMENSIONS - 1)])
+        return [self.handles["buffer"], 4, 0, shape, 1, ffi.new("ingot_buffer *")]
+
     def _buffer_get_contents(self, _: str) -> list[Any]:
         return [self.handles["buffer"], lib.INGOT_ACCESS_READ, ffi.new("void **")]
 

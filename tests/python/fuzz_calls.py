@@ -145,6 +145,14 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         result("ingot_buffer"),
         result("void *"),
     ),
+    "ingot_buffer_window": (
+        handle("buffer"),
+        number(0, 0, 4, 16),
+        mostly(plain(*[0] * 12, *range(1, 13)), signed(0, 13, bits=32)),
+        shapes(),
+        mostly([("dimensions",)], number(0, 33)),
+        result("ingot_buffer"),
+    ),
     "ingot_buffer_get_info": (handle("buffer"), struct("buffer_info")),
     "ingot_buffer_get_contents": (handle("buffer"), number(1, 2, 3, bits=32), result("void *")),
     "ingot_buffer_wait": (
@@ -188,7 +196,8 @@ CALLS: dict[str, tuple[Choice, ...]] = {
 
 # How often each is tried; the others once.
 WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,
-           "ingot_device_open": 1, "ingot_buffer_create": 2, "ingot_encoder_commit": 2}  # fmt: skip
+           "ingot_device_open": 1, "ingot_buffer_create": 2, "ingot_buffer_window": 3,
+           "ingot_encoder_commit": 2}  # fmt: skip
 
 STRATEGIES = {
     name: st.tuples(st.just(name), st.tuples(*map(st.sampled_from, choices))) for name, choices in CALLS.items()
