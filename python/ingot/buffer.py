@@ -32,11 +32,11 @@ _bare = object.__new__
 class Buffer(Unpicklable):
     """Typed memory that CPU and GPU share (`MTLBuffer`, `storageModeShared`). Devices make them.
 
-    A buffer is a window on a storage: `shape`, `dtype`, `size`, `nbytes` and `len` mean what they mean for a NumPy array,
-    `numpy()` is one on the same memory, and a kernel is given this window and no more. `b[i]`, `b[i:j]`, `reshape`,
-    `view`, `window` and `flat` make more windows on the same storage: no copy, always contiguous, relative to the buffer
-    they are taken of. The memory goes away when the last buffer, array and submission that uses it is gone; `close()`,
-    or the end of a `with` block, gives up this one's part early. Buffers may be used from any thread.
+    A buffer is a window on a storage: `shape`, `dtype`, `size`, `nbytes` and `len` mean what they mean for a NumPy
+    array, `numpy()` is one on the same memory, and a kernel is given this window and no more. `b[i]`, `b[i:j]`,
+    `reshape`, `view`, `window` and `flat` make more windows on the same storage: no copy, contiguous, and relative to
+    the buffer they are taken of. The memory goes away when the last buffer, array and submission that uses it is gone;
+    `close()`, or the end of a `with` block, gives up this one's part early. Buffers may be used from any thread.
 
     Example:
         with device.zeros((480, 640), np.uint8, label="mask") as mask:

@@ -56,7 +56,7 @@ def part(array: npt.NDArray[Any], key: object) -> tuple[int, tuple[int, ...]]:
             raise ArgumentError(message)
     try:
         # With an ellipsis the result of numbers alone is an array too, not a copied scalar.
-        view = array[keys if Ellipsis in keys else (*keys, Ellipsis)]
+        view = array[keys if any(one is Ellipsis for one in keys) else (*keys, Ellipsis)]
     except IndexError as error:
         message = f"{error} (shape {array.shape})"
         raise OutOfBoundsError(message) from None

@@ -42,6 +42,25 @@ def buffers(device: ingot.Device, values: npt.NDArray[np.float32]) -> None:
     buffer.shape = (2,)  # type: ignore[misc]
 
 
+def windows(buffer: ingot.Buffer) -> None:
+    for window in (
+        buffer[0],
+        buffer[1:, 2],
+        buffer[..., None],
+        buffer[np.int64(1)],
+        buffer.flat,
+        buffer.copy(label="copy"),
+    ):
+        assert_type(window, ingot.Buffer)
+    buffer.reshape(2, -1).reshape((4, np.int8(2))).view(np.uint8).window(4, (2, 2), "float16").window(0, 1)
+    assert_type((buffer.offset, buffer.total_nbytes, buffer.storage_id), tuple[int, int, int])
+    assert_type([part.shape for part in buffer], list[tuple[int, ...]])
+    buffer["name"]  # type: ignore[index]
+    buffer[[0, 1]]  # type: ignore[index]
+    buffer[0] = 1  # type: ignore[index]
+    buffer.window("4", 1)  # type: ignore[arg-type]
+
+
 def kernels(device: ingot.Device) -> ingot.Kernel:
     library = device.compile("", math_mode="safe", language_version=(3, 2), macros={"N": 4})
     assert_type(library, ingot.Library)
