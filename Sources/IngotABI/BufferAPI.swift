@@ -53,6 +53,7 @@ private func extents(_ shape: UnsafePointer<UInt64>?, _ dimensions: UInt64) thro
     throw IngotError(.argument, "\(dimensions) dimensions; a buffer has at most \(INGOT_MAX_DIMENSIONS)")
   }
   var extents: [Int] = []
+  extents.reserveCapacity(Int(dimensions))
   for dimension in 0..<Int(dimensions) {
     try extents.append(integer(shape[dimension], "an extent of the shape"))
   }

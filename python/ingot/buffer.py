@@ -10,8 +10,8 @@ import numpy as np
 
 from ingot import _native, dtypes
 from ingot._native import buffer_get_contents, create_window, lib
-from ingot.errors import ArgumentError, ClosedError, Unpicklable
-from ingot.shapes import empty, extents, integers, part
+from ingot.errors import ArgumentError, ClosedError, Unpicklable, shown
+from ingot.shapes import extents, integers, leading, part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,24 +187,9 @@ class Buffer(Unpicklable):
         Example:
             head, last = buffer[:16], buffer[-1]
         """
-        shape = self._shape
-        if shape:
-            extent = shape[0]
-            if type(key) is int:
-                if -extent <= key < extent:
-                    row = self._nbytes // extent
-                    return self._window((key + extent if key < 0 else key) * row, shape[1:], self._size // extent)
-            elif type(key) is slice and (key.step is None or key.step == 1):
-                try:
-                    start, stop, _ = key.indices(extent)
-                except TypeError:
-                    return self._part(key)
-                count = stop - start
-                if count <= 0:
-                    raise empty(key, shape)
-                size = self._size // extent * count
-                return self._window(self._nbytes // extent * start, (count, *shape[1:]), size)
-        return self._part(key)
+        keys = key if type(key) is tuple else (key,)
+        offset, shape = leading(self._shape, self._nbytes, keys) or part(self._array(), keys)
+        return self._window(offset, shape, math.prod(shape))
 
     def __iter__(self) -> Iterator[Buffer]:
         return (self[index] for index in range(len(self)))
@@ -217,9 +202,9 @@ class Buffer(Unpicklable):
         try:
             if min(numbers, default=0) >= -1:
                 return self._window(0, self._array().reshape(numbers).shape, self._size)
-        except ValueError:
+        except (OverflowError, ValueError):
             pass
-        raise ArgumentError(f"shape {numbers} does not fit {self!r}, which has {self._size} elements")
+        raise ArgumentError(f"shape {shown(numbers)} does not fit {self!r}, which has {self._size} elements")
 
     @property
     def flat(self) -> Buffer:
@@ -251,9 +236,9 @@ class Buffer(Unpicklable):
         try:
             start = operator.index(offset)
         except TypeError:
-            raise ArgumentError(f"the offset {offset!r} is no number of bytes") from None
+            raise ArgumentError(f"the offset {shown(offset)} is no number of bytes") from None
         if not 0 <= start <= self._nbytes:
-            raise ArgumentError(f"a window at byte {start} of {self!r}, which has {self._nbytes}")
+            raise ArgumentError(f"a window at byte {shown(start)} of {self!r}, which has {self._nbytes}")
         numbers = extents(shape)
         return self._window(start, numbers, math.prod(numbers), resolved, dtypes.code(resolved))
 
@@ -275,11 +260,6 @@ class Buffer(Unpicklable):
         window._nbytes = size * dtype.itemsize
         window._label = self._label
         return window
-
-    def _part(self, key: object) -> Buffer:
-        """A window by any index that NumPy knows."""
-        offset, shape = part(self._array(), key)
-        return self._window(offset, shape, math.prod(shape))
 
     def _array(self) -> npt.NDArray[Any]:
         """For reckoning only: nothing is read, so no submission is in the way."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 import numpy as np
 
 from ingot._native import lib
-from ingot.errors import ArgumentError, OutOfBoundsError
+from ingot.errors import ArgumentError, OutOfBoundsError, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,7 +29,7 @@ def extents(shape: Shape) -> tuple[int, ...]:
     """A shape as numbers that ingot.h can take; whether they make sense is for Ingot to say."""
     numbers = integers(shape)
     if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < 1 << 64 for number in numbers):
-        message = f"shape {numbers}: up to {_MAX_DIMENSIONS} dimensions, each of 1 or more elements"
+        message = f"shape {shown(shape)}: up to {_MAX_DIMENSIONS} dimensions, each of 1 to {(1 << 64) - 1} elements"
         raise ArgumentError(message)
     return numbers
 
@@ -37,42 +37,61 @@ def extents(shape: Shape) -> tuple[int, ...]:
 def integers(shape: Shape) -> tuple[int, ...]:
     """The numbers of a shape, of which one may be negative where that means something."""
     try:
-        numbers = shape if isinstance(shape, tuple | list) else (shape,)
+        numbers = shape if isinstance(shape, tuple | list | range | np.ndarray) else (shape,)
         return tuple(operator.index(number) for number in numbers)
     except TypeError as error:
-        message = f"{shape!r} is no shape; it is a number of elements or a tuple of them"
+        message = f"{shown(shape)} is no shape; it is a number of elements or a tuple of them"
         raise ArgumentError(message) from error
 
 
-def part(array: npt.NDArray[Any], key: object) -> tuple[int, tuple[int, ...]]:
-    """Where the part that a key means begins, in bytes, and its shape: NumPy reckons, on an array that is never read.
+Part: TypeAlias = "tuple[int, tuple[int, ...]]"
+"""Of a buffer: where it begins, in bytes, and its shape."""
+
+
+def leading(shape: tuple[int, ...], nbytes: int, keys: tuple[object, ...]) -> Part | None:
+    """The part that numbers for the first axes and then at most one slice mean; None for all that is not as simple."""
+    if len(keys) > len(shape):
+        return None
+    offset = 0
+    for axis, key in enumerate(keys):
+        extent = shape[axis]
+        nbytes //= extent
+        if type(key) is int and -extent <= key < extent:
+            offset += nbytes * (key % extent)
+        elif type(key) is slice and axis == len(keys) - 1:
+            try:
+                start, stop, step = key.indices(extent)
+            except (TypeError, ValueError):
+                return None
+            if step != 1 or stop <= start:
+                return None
+            return offset + nbytes * start, (stop - start, *shape[axis + 1 :])
+        else:
+            return None
+    return offset, shape[len(keys) :]
+
+
+def part(array: npt.NDArray[Any], keys: tuple[Any, ...]) -> Part:
+    """The part that any index means: NumPy reckons, on an array that is never read.
 
     What is not contiguous memory, or none at all, is refused.
     """
-    keys = key if isinstance(key, tuple) else (key,)
-    for one in keys:
-        if not (one is None or one is Ellipsis or isinstance(one, slice) or _is_number(one)):
-            message = f"an index of {one!r}: a window is taken by numbers and slices; {_ADVICE}"
-            raise ArgumentError(message)
+    text = f"[{', '.join(map(_text, keys))}]"
+    for key in keys:
+        if not (key is None or key is Ellipsis or isinstance(key, slice) or _is_number(key)):
+            raise ArgumentError(f"{text}: a window is taken by numbers and slices; {_ADVICE}")
     try:
         # With an ellipsis the result of numbers alone is an array too, not a copied scalar.
-        view = array[keys if any(one is Ellipsis for one in keys) else (*keys, Ellipsis)]
+        view = array[keys if any(key is Ellipsis for key in keys) else (*keys, Ellipsis)]
     except IndexError as error:
-        message = f"{error} (shape {array.shape})"
-        raise OutOfBoundsError(message) from None
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{error} (shape {array.shape})") from None
+        raise OutOfBoundsError(f"{text} of shape {array.shape}: {error}") from None
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ArgumentError(f"{text} of shape {array.shape}: {error}") from None
     if view.size == 0:
-        raise empty(key, array.shape)
+        raise ArgumentError(f"{text} of shape {array.shape} has no elements; Metal has no buffers of zero bytes")
     if not view.flags.c_contiguous:
-        message = f"[{_text(key)}] of shape {array.shape} is not contiguous, as windows are; {_ADVICE}"
-        raise ArgumentError(message)
+        raise ArgumentError(f"{text} of shape {array.shape} is not contiguous, as windows are; {_ADVICE}")
     return _address(view) - _address(array), view.shape
-
-
-def empty(key: object, shape: tuple[int, ...]) -> ArgumentError:
-    """There is nothing to make a window of."""
-    return ArgumentError(f"[{_text(key)}] of shape {shape} has no elements; Metal has no buffers of zero bytes")
 
 
 def _is_number(key: object) -> bool:
@@ -87,9 +106,7 @@ def _address(array: npt.NDArray[Any]) -> int:
 
 def _text(key: object) -> str:
     """A key as it is written."""
-    if isinstance(key, tuple):
-        return ", ".join(map(_text, key)) or "()"
     if isinstance(key, slice):
-        ends = ["" if end is None else str(end) for end in (key.start, key.stop, key.step)]
+        ends = ["" if end is None else shown(end) for end in (key.start, key.stop, key.step)]
         return ":".join(ends if ends[2] else ends[:2])
-    return "..." if key is Ellipsis else str(key)
+    return "..." if key is Ellipsis else shown(key)
