@@ -136,8 +136,9 @@ class Buffer(Unpicklable):
         """The memory as a NumPy array: no copy, and writable.
 
         The array is exactly this window, and keeps the memory alive, whatever else is closed or deleted. It is live
-        memory: what a later submission does to it is seen, so read it after a wait. `wait=True` waits for the submissions
-        that write it; whether one of them failed, which leaves the contents undefined, `Submission.wait` says.
+        memory: what a later submission does to it is seen, so read it after a wait. `wait=True` waits for the
+        submissions that write it; whether one of them failed, which leaves the contents undefined, `Submission.wait`
+        says.
 
         Raises:
             InFlightError: A submission that writes these bytes is not done; the text names it.

@@ -135,7 +135,8 @@ def test_d02_windows_know_offset_and_size(b: ingot.Buffer) -> None:
 def test_d03_windows_past_the_end_are_refused(b: ingot.Buffer) -> None:
     middle = b[0, 1]
     assert middle.window(12, 1).numpy() == [7]
-    for offset, shape in ((0, 5), (4, 4), (16, 1), (17, 1), (-4, 1), (1 << 62, 1), ((1 << 64) - 4, 1), (1 << 64, 1), (10**5000, 1),
+    for offset, shape in ((0, 5), (4, 4), (16, 1), (17, 1), (-4, 1), (1 << 62, 1), ((1 << 64) - 4, 1), (1 << 64, 1),
+                          (10**5000, 1),
                           (0, 1 << 62), (0, (1 << 32, 1 << 32)), (4, (1 << 61) + 1), (0, 1 << 64)):  # fmt: skip
         with pytest.raises(ingot.ArgumentError):
             middle.window(offset, shape)
