@@ -90,8 +90,6 @@ def test_ellipsis_alone_and_within(b: ingot.Buffer) -> None:
         (2, "out of bounds"),
         (-3, "out of bounds"),
         (1 << 70, "of shape (2, 3, 4)"),
-        (10**5000, "of shape (2, 3, 4)"),
-        (slice(10**5000, None), "zero bytes"),
         ((0, 3), "out of bounds"),
         ((0, 0, 0, 0), "too many indices"),
     ],
@@ -105,9 +103,12 @@ def test_what_is_no_window_is_refused_with_advice(b: ingot.Buffer, key: Any, rea
 
 
 def test_out_of_bounds_is_an_index_error_too(b: ingot.Buffer) -> None:
-    for key in (2, -3, (1, 3)):
+    digits = 10**5000  # more than Python prints
+    for key in (2, -3, (1, 3), digits, (0, -digits)):
         with pytest.raises(IndexError):
             b[key]
+    with pytest.raises(ingot.ArgumentError, match="zero bytes"):
+        b[digits:]
     assert issubclass(ingot.OutOfBoundsError, ingot.ArgumentError)
 
 
