@@ -15,43 +15,51 @@ final class Storage: @unchecked Sendable {
   /// Which encoder has it in its list, and where: see `EncoderUses`.
   let mark = Atomic<UInt64>(0)
 
+  private let pool: Pool?
   private let stamps = Mutex(Stamps())
   private let labelLock: Mutex<String?>
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, length: Int, label: String?) throws(IngotError) {
-    guard let metal = Self.allocate(length, on: device) else {
-      throw IngotError(
-        .outOfMemory,
-        "Metal has no memory for a buffer of \(length) bytes; \(device.metalDevice.currentAllocatedSize) are"
-          + " allocated on \(device.name), which works well up to \(device.recommendedWorkingSet)")
-    }
+  /// Memory of its own.
+  convenience init(device: Device, length: Int, label: String?) throws(IngotError) {
+    let metal = try Self.allocate(length, on: device)
+    device.residency?.add(metal)
+    self.init(device: device, metal: metal, length: length, label: label, pool: nil)
+  }
+
+  /// The first `length` bytes of memory that goes back to `pool`, or away if there is none.
+  init(device: Device, metal: any MTLBuffer, length: Int, label: String?, pool: Pool?) {
     id = Self.identifiers.next()
     self.device = device
     self.metal = metal
     self.length = length
+    self.pool = pool
     contents = metal.contents()
     labelLock = Mutex(label)
-    if let label { withAutoreleasePool { metal.label = label } }
-    device.residency?.add(metal)
+    if label != nil || pool != nil { withAutoreleasePool { metal.label = label } }
     LiveObjects.Counters.storages.increment()
   }
 
   deinit {
-    device.residency?.retire(metal)
+    if let pool { pool.recycle(metal) } else { device.residency?.retire(metal) }
     LiveObjects.Counters.storages.decrement()
   }
 
   /// Memory that was dropped is held by the residency set until its next commit, so that comes before giving up.
-  private static func allocate(_ length: Int, on device: Device) -> (any MTLBuffer)? {
-    withAutoreleasePool {
+  static func allocate(_ length: Int, on device: Device) throws(IngotError) -> any MTLBuffer {
+    let metal = withAutoreleasePool {
       if let metal = device.metalDevice.makeBuffer(length: length, options: .storageModeShared) {
-        return metal
+        return metal as (any MTLBuffer)?
       }
       guard let residency = device.residency, residency.flush() else { return nil }
       return device.metalDevice.makeBuffer(length: length, options: .storageModeShared)
     }
+    if let metal { return metal }
+    throw IngotError(
+      .outOfMemory,
+      "Metal has no memory for a buffer of \(length) bytes; \(device.metalDevice.currentAllocatedSize) are"
+        + " allocated on \(device.name), which works well up to \(device.recommendedWorkingSet)")
   }
 
   var label: String? {

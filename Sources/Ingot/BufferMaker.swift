@@ -1,6 +1,17 @@
 import Metal
 
-extension Device {
+/// What makes buffers: a device, of memory that is theirs alone, and a pool, of memory that is used again.
+public protocol BufferMaker {
+  /// Makes a shared buffer.
+  ///
+  /// `initial` is nothing (the contents are undefined), one element (every element gets it) or the whole contents.
+  /// Throws `.argument` for sizes that cannot be, `.outOfMemory` if Metal has none.
+  func makeBuffer(
+    dtype: DType, shape: [Int], initial: UnsafeRawBufferPointer?, label: String?
+  ) throws(IngotError) -> Buffer
+}
+
+extension BufferMaker {
   /// A buffer with a copy of `values`, of one dimension.
   public func array<T: BufferElement>(_ values: [T], label: String? = nil) throws(IngotError) -> Buffer {
     try array(values, shape: [values.count], label: label)
@@ -41,13 +52,22 @@ extension Device {
   public func empty(_ shape: [Int], _ dtype: DType, label: String? = nil) throws(IngotError) -> Buffer {
     try makeBuffer(dtype: dtype, shape: shape, initial: nil, label: label)
   }
+}
 
-  /// Makes a shared buffer (`makeBuffer(length:options: .storageModeShared)`).
-  ///
-  /// `initial` is nothing (the contents are undefined), one element (every element gets it) or the whole contents.
-  /// Throws `.argument` for sizes that cannot be, `.outOfMemory` if Metal has none.
+extension Device: BufferMaker {
+  /// Makes a shared buffer with an allocation of its own (`makeBuffer(length:options: .storageModeShared)`).
   public func makeBuffer(
     dtype: DType, shape: [Int], initial: UnsafeRawBufferPointer?, label: String? = nil
+  ) throws(IngotError) -> Buffer {
+    try makeBuffer(dtype, shape, initial) { (length) throws(IngotError) in
+      try Storage(device: self, length: length, label: label)
+    }
+  }
+
+  /// Checks what is asked for, and fills the storage that `make` gives.
+  func makeBuffer(
+    _ dtype: DType, _ shape: [Int], _ initial: UnsafeRawBufferPointer?,
+    in make: (_ length: Int) throws(IngotError) -> Storage
   ) throws(IngotError) -> Buffer {
     let layout = try Layout(dtype: dtype, shape: shape)
     try checkLength(layout)
@@ -56,7 +76,7 @@ extension Device {
         "\(initial.count) bytes given for \(layout); give \(layout.nbytes), or the \(dtype.size) of one element"
       )
     }
-    let storage = try Storage(device: self, length: layout.nbytes, label: label)
+    let storage = try make(layout.nbytes)
     if let initial { storage.fill(with: initial) }
     return Buffer(storage: storage, layout: layout)
   }
