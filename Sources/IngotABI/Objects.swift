@@ -59,7 +59,8 @@ extension IngotError {
     case .null:
       self.init(.closed, "the \(error.wanted) is NULL: it was closed, or never made")
     case .otherKind(let kind) where HandleKind(rawValue: kind) != nil:
-      self.init(.argument, "a handle of kind \(HandleKind(rawValue: kind)!) was given where kind \(error.wanted) is wanted")
+      let given = HandleKind(rawValue: kind)!
+      self.init(.argument, "a handle of kind \(given) was given where kind \(error.wanted) is wanted")
     case .stale, .otherKind:
       self.init(.closed, "the \(error.wanted) was released, or never was one")
     }
