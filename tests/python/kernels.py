@@ -71,7 +71,11 @@ class Spinner:
         self.seconds_per_step = min(self.commit_steps(steps, wait=True).gpu_time for _ in range(3)) / steps
 
     def commit(self, seconds: float, label: str | None = "spin") -> ingot.Submission:
-        return self.commit_steps(min(int(seconds / self.seconds_per_step), (1 << 32) - 1), label=label)
+        return self.commit_steps(self.steps(seconds), label=label)
+
+    def steps(self, seconds: float) -> int:
+        """How many steps take so long; as many as a uint32 can say where the device is too quick for more."""
+        return min(int(seconds / self.seconds_per_step), (1 << 32) - 1)
 
     def commit_steps(self, steps: int, *, label: str | None = None, wait: bool = False) -> ingot.Submission:
         with self.device.encoder(label) as encoder:

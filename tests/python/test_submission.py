@@ -85,7 +85,7 @@ def test_wait_with_a_timeout(device: ingot.Device) -> None:
 def test_commit_and_wait_with_a_timeout(device: ingot.Device) -> None:
     spinner = Spinner(device)
     encoder = device.encoder()
-    encoder.dispatch(spinner.kernel, spinner.out, int(0.3 / spinner.seconds_per_step), grid=1)
+    encoder.dispatch(spinner.kernel, spinner.out, spinner.steps(0.3), grid=1)
     with pytest.raises(ingot.WaitTimeoutError):
         encoder.commit_and_wait(timeout=0.01)
     encoder.submission.wait()
@@ -232,7 +232,7 @@ def test_timeouts_that_are_none(device: ingot.Device, timeout: Any) -> None:
 
 def test_reading_what_the_gpu_only_reads(device: ingot.Device) -> None:
     spinner = Spinner(device)
-    steps = device.array([int(0.3 / spinner.seconds_per_step)], np.uint32)
+    steps = device.array([spinner.steps(0.3)], np.uint32)
     with device.encoder("reading") as encoder:
         encoder.dispatch(spinner.kernel, spinner.out, steps, grid=1)
         submission = encoder.commit()

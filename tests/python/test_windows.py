@@ -344,7 +344,7 @@ def test_host_access_is_refused_for_the_bytes_that_are_written(device: ingot.Dev
     spinner = Spinner(device)
     whole = device.zeros((4, 16), np.uint32, label="whole")
     with device.encoder("spinning") as encoder:
-        encoder.dispatch(spinner.kernel, whole[2, 4:5], int(0.5 / spinner.seconds_per_step), grid=1)
+        encoder.dispatch(spinner.kernel, whole[2, 4:5], spinner.steps(0.5), grid=1)
         submission = encoder.commit()
     for window in (whole, whole[2], whole[2, 4], whole[2].view(np.uint8)[19:], whole[1:3]):
         with pytest.raises(ingot.InFlightError, match="spinning"):
