@@ -37,10 +37,14 @@ extension Device {
     index: Int?, requireGPU: Bool, residency: Bool, configuration: Configuration
   ) throws(IngotError) -> Device {
     try withAutoreleasePool { () throws(IngotError) in
-      try Device(
-        metal: find(index, requireGPU: requireGPU || configuration.requireGPU),
-        residency: residency && !configuration.noResidency, configuration: configuration)
+      try open(find(index, requireGPU, configuration), residency: residency, configuration)
     }
+  }
+
+  private static func open(
+    _ metal: any MTLDevice, residency: Bool, _ configuration: Configuration
+  ) throws(IngotError) -> Device {
+    try Device(metal: metal, residency: residency && !configuration.noResidency, configuration: configuration)
   }
 
   private static let opened = Mutex<[UInt64: Device]>([:])
@@ -48,21 +52,22 @@ extension Device {
   private static func shared(index: Int?, requireGPU: Bool) throws(IngotError) -> Device {
     let configuration = try Configuration.ofProcess()
     return try withAutoreleasePool { () throws(IngotError) in
-      let metal = try find(index, requireGPU: requireGPU || configuration.requireGPU)
+      let metal = try find(index, requireGPU, configuration)
       let id = metal.registryID
       // Made under the lock: two threads must not make two.
       return try opened.withLock { (opened) throws(IngotError) in
         if let device = opened[id] { return device }
-        let device = try open(
-          index: index, requireGPU: requireGPU, residency: true, configuration: configuration)
+        let device = try open(metal, residency: true, configuration)
         opened[id] = device
         return device
       }
     }
   }
 
-  private static func find(_ index: Int?, requireGPU: Bool) throws(IngotError) -> any MTLDevice {
-    if requireGPU && Platform.isSoftwareMetal {
+  private static func find(
+    _ index: Int?, _ requireGPU: Bool, _ configuration: Configuration
+  ) throws(IngotError) -> any MTLDevice {
+    if (requireGPU || configuration.requireGPU) && Platform.isSoftwareMetal {
       throw IngotError(
         .deviceNotFound,
         "a GPU is required and there is only the software device; run on a Mac, or without requireGPU and"
