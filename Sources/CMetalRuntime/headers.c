@@ -76,10 +76,12 @@ static const char pack[] = {
 static const char synchronisation[] = {
 #embed "msl/synchronisation.h"
     , 0};
+static const char function_constants[] = {
+#embed "msl/function_constants.h"
+    , 0};
 static const char entry[] = {
 #embed "msl/entry.h"
     , 0};
-
 static const char reflection[] = {
 #embed "msl/reflection.h"
     , 0};
@@ -111,6 +113,7 @@ const mtl_header mtl_headers[] = {
     HEADER(modes),
     HEADER(pack),
     HEADER(synchronisation),
+    HEADER(function_constants),
     HEADER(entry),
     HEADER(reflection),
     {0, 0, 0},

@@ -7,8 +7,13 @@ public protocol MTLLibrary: AnyObject {
   var functionNames: [String] { get }
   var type: MTLLibraryType { get }
   var installName: String? { get }
-  /// Nil when the library has no function of that name.
+  /// Nil when the library has no function of that name. One that has function constants only tells which: a pipeline
+  /// state needs values for them.
   @discardableResult func makeFunction(name functionName: String) -> (any MTLFunction)?
+  /// The function with values for its function constants; looked up by index first, then by name.
+  @discardableResult func makeFunction(
+    name: String, constantValues: MTLFunctionConstantValues
+  ) throws -> any MTLFunction
 }
 
 public protocol MTLFunction: AnyObject {
@@ -16,6 +21,8 @@ public protocol MTLFunction: AnyObject {
   var device: any MTLDevice { get }
   var functionType: MTLFunctionType { get }
   var name: String { get }
+  /// By name, the function constants that want values; empty once the function has them.
+  var functionConstantsDictionary: [String: MTLFunctionConstant] { get }
 }
 
 public enum MTLFunctionType: UInt, Sendable {

@@ -79,7 +79,7 @@ typedef struct mtl_argument {
   mtl_u32 alignment; // in bytes
   mtl_u64 size;      // in bytes
   mtl_u32 is_read_only;
-  mtl_u32 reserved;
+  mtl_u32 is_present; // 0 where `[[function_constant(name)]]` leaves it out
 } mtl_argument;
 
 /// A loaded kernel; the host makes it with `mtl_kernel_load`.

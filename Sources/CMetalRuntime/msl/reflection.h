@@ -2,6 +2,7 @@
 #pragma once
 #pragma clang system_header
 #include "entry.h"
+#include "function_constants.h"
 
 namespace mtl {
 /// What the host passes for a parameter that is a pointer or a reference: a pointer.
@@ -52,13 +53,19 @@ consteval mtl_u32 data_type() {
   else return 1;
 }
 
+/// What is passed for an argument whose function constant is false: whoever follows it faults.
+template <class Parameter>
+MTL_INLINE pointer<Parameter> absent() {
+  return reinterpret_cast<pointer<Parameter>>(0x1000);
+}
+
 /// What reflection says of a parameter. An element of `void` is a byte.
 template <class Parameter>
-consteval mtl_argument describe() {
+consteval mtl_argument describe(bool is_present = true) {
   using T = remove_pointer_t<pointer<Parameter>>;
   using Plain = remove_cv_t<T>;
-  if constexpr (__is_void(T)) return {0, 1, 1, __is_const(T), 0};
-  else return {data_type<Plain>(), alignof(T), sizeof(T), __is_const(T), 0};
+  if constexpr (__is_void(T)) return {0, 1, 1, __is_const(T), is_present};
+  else return {data_type<Plain>(), alignof(T), sizeof(T), __is_const(T), is_present};
 }
 
 /// A pointer or reference to anything but pointers.

@@ -50,4 +50,4 @@ struct RecordReader {
 }
 
 /// Changes when records are written in another form.
-private let recordMark = "ingot kernel cache 1\n"
+private let recordMark = "ingot kernel cache 2\n"

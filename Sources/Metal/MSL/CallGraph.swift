@@ -10,8 +10,17 @@ struct CallGraph: Sendable {
   /// Operators are called without their name: what they lead to, everything leads to.
   static let operators = "operator"
 
-  init(_ tree: TokenTree, _ declarations: [Declaration]) {
-    let users = Self.users(tree, declarations)
+  /// By the names of function constants: what leads to their values, and what leads to whether they are defined.
+  private(set) var usingConstant: [String: Set<String>] = [:]
+  private(set) var askingForConstant: [String: Set<String>] = [:]
+
+  init(_ tree: TokenTree, _ declarations: [Declaration], _ constants: FunctionConstants) {
+    var users = Self.users(tree, declarations)
+    Self.addQuestions(to: &users, tree, declarations, constants)
+    for name in constants.names {
+      usingConstant[name] = Self.closure(of: [name], users)
+      askingForConstant[name] = Self.closure(of: [Self.question(name)], users)
+    }
     synchronising = Self.closure(of: ["threadgroup_barrier", "simdgroup_barrier"], users)
     usingThreadgroup = Self.closure(of: [AddressSpace.threadgroup.rawValue], users)
   }
@@ -26,6 +35,23 @@ struct CallGraph: Sendable {
       }
     }
     return users
+  }
+
+  private static func question(_ name: String) -> String { "\(FunctionConstants.question)(\(name))" }
+
+  /// Who asks for a constant's definedness, as if the question were a word.
+  private static func addQuestions(
+    to users: inout [String: Set<String>], _ tree: TokenTree, _ declarations: [Declaration],
+    _ constants: FunctionConstants
+  ) {
+    guard !constants.constants.isEmpty else { return }
+    for declaration in declarations where declaration.kind != .instantiation {
+      guard let name = declaration.name.map({ tree[$0] }) else { continue }
+      for index in declaration.start..<declaration.tokens.upperBound {
+        guard let asked = constants.asked(at: index) else { continue }
+        users[question(tree[asked]), default: []].insert(name)
+      }
+    }
   }
 
   private static func closure(of words: Set<String>, _ users: [String: Set<String>]) -> Set<String> {

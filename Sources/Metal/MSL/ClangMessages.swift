@@ -137,11 +137,15 @@ private let laterFeatures: [(prefix: String, what: String)] = [
   ("make_filled_simdgroup", "SIMD-group matrices"), ("atomic", "atomics"), ("texture", "textures"),
   ("depth", "textures"), ("sampler", "samplers"), ("tensor", "tensors"), ("float2x", "matrices"),
   ("float3x", "matrices"), ("float4x", "matrices"), ("half2x", "matrices"), ("half3x", "matrices"),
-  ("half4x", "matrices"), ("matrix", "matrices"), ("is_function_constant_defined", "function constants"),
+  ("half4x", "matrices"), ("matrix", "matrices"),
 ]
 
 /// The check compiles with the address spaces of SYCL standing for those of Metal.
 private let replacements = [
+  (
+    "variable length arrays in C++ are a Clang extension [-Werror,-Wvla-cxx-extension]",
+    "variable length arrays are not supported in Metal"
+  ),
   ("__global_device ", "device "), ("__global_host ", "constant "), ("__local ", "threadgroup "),
   ("address space '__global_device'", "address space 'device'"),
   ("address space '__global_host'", "address space 'constant'"),

@@ -5,7 +5,7 @@ import Glibc
 enum CompilerFlags {
   /// Of every run: messages of one line each, with the columns they are about.
   private static let messages = [
-    "-w", "-fno-caret-diagnostics", "-fdiagnostics-print-source-range-info", "-fno-color-diagnostics",
+    "-fno-caret-diagnostics", "-fdiagnostics-print-source-range-info", "-fno-color-diagnostics",
     "-fno-elide-type",
   ]
   private static let language = [
@@ -31,16 +31,21 @@ enum CompilerFlags {
     let given = options.macros.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     let standard = major >= 4 ? "-std=c++17" : "-std=c++14"
     return ["-E", "-x", "c++", standard, "-undef", "-nostdinc", "-nostdinc++", "-isystem", headers]
-      + messages + (macros + given).map { "-D\($0)" } + ["-"]
+      + ["-w"] + messages + (macros + given).map { "-D\($0)" } + ["-"]
   }
 
   /// The check compiles as SYCL for a device: there address spaces are types that convert to the default one only,
   /// which stands for `thread`.
-  static let check = language + processor + messages + ["-Xclang", "-fsycl-is-device"]
+  ///
+  /// Of all that clang only warns of, Metal refuses arrays whose sizes are no constants.
+  static let check =
+    language + processor + messages + [
+      "-Wno-everything", "-Werror=vla-cxx-extension", "-Xclang", "-fsycl-is-device",
+    ]
 
   static func code(_ options: MSLOptions) -> [String] {
     language + processor + math(options) + messages + vectors + [
-      "-O3", "-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition", "-fno-plt",
+      "-w", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition", "-fno-plt",
       "-fno-stack-protector", "-fno-asynchronous-unwind-tables",
       // Large frames touch each page, so that an overflow meets the guard page under the stack.
       "-fstack-clash-protection",

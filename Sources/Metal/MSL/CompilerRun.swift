@@ -100,13 +100,14 @@ struct CompilerRun: Sendable {
 
   /// Compiles and links one kernel, and puts it into the cache.
   func build(
-    _ program: MSLProgram, _ kernel: TranslatedKernel, _ key: Digest, header: PrecompiledHeader
+    _ program: MSLProgram, _ kernel: TranslatedKernel, _ constants: MSLSpecialisation, _ key: Digest,
+    header: PrecompiledHeader
   ) throws(MSLError) -> SharedObject {
     let object = cache.temporaryFile(".o")
     let library = cache.temporaryFile(".so")
     let usage = object.dropLast(2) + ".su"
     defer { for file in [object, library, String(usage)] { unlink(file) } }
-    let text = program.translation.code + "\n" + kernel.stub
+    let text = [constants.preamble, program.translation.code, kernel.stub].joined(separator: "\n")
     let compiled = try clang(header.arguments + ["-fstack-usage", "-c", "-", "-o", object], input: text)
     guard compiled.succeeded else { throw codeFailure(program, kernel, compiled) }
     let linked = try start(toolchain.linker, CompilerFlags.link(object, library), input: [])
@@ -118,6 +119,16 @@ struct CompilerRun: Sendable {
     return try SharedObject.add(library, bytes, stack: stack, key, cache)
   }
 
+  /// Which function constants the code of a kernel refers to.
+  func uses(
+    _ program: MSLProgram, _ kernel: TranslatedKernel, header: PrecompiledHeader
+  ) throws(MSLError) -> ConstantUses {
+    let text = [ConstantUses.preamble, program.translation.code, kernel.stub].joined(separator: "\n")
+    let outcome = try clang(header.arguments + ["-O1", "-S", "-", "-o", "-"], input: text)
+    guard outcome.succeeded else { throw failure("looking for function constants failed", outcome) }
+    return ConstantUses(assembly: outcome.output)
+  }
+
   /// The check let pass what the compiler of the code did not: told in the user's lines if it can be.
   private func codeFailure(_ program: MSLProgram, _ kernel: TranslatedKernel, _ outcome: Outcome) -> MSLError
   {
@@ -125,9 +136,9 @@ struct CompilerRun: Sendable {
     guard let tokens = try? tokens(source) else { return failure("compiling a kernel failed", outcome) }
     let code = Translator(source, tokens).code
     var report = DiagnosticReport()
-    for group in ClangMessages(locate: code.source).groups(in: outcome.text) {
-      report.add(group)
-    }
+    // One line stands before the code.
+    let messages = ClangMessages { code.source(line: $0 - 1, column: $1) }
+    for group in messages.groups(in: outcome.text) { report.add(group) }
     guard !report.isEmpty else {
       return failure("compiling kernel '\(kernel.description.name)' failed", outcome)
     }

@@ -24,10 +24,7 @@ struct EntryStub: Sendable {
   init(_ kernel: Kernel, _ graph: CallGraph, _ tree: TokenTree, _ rewriter: Rewriter) {
     self.kernel = kernel
     address = kernel.address(rewriter, .erased)
-    let name = kernel.function.name.map { tree[$0] } ?? ""
-    form = Self.form(
-      kernel, Set([name, CallGraph.operators] + kernel.expression.split(separator: " ").map(String.init)),
-      graph)
+    form = Self.form(kernel, kernel.names(tree), graph)
   }
 
   /// The fastest form that gives the kernel all it asks for; `names` are what it is made of.
@@ -60,7 +57,9 @@ struct EntryStub: Sendable {
 
   /// What reflection must ask the compiler: types, sizes and alignments of the arguments.
   private var reflection: [String] {
-    let rows = hostArguments.map { "mtl::describe<P\($0.order)>()," }
+    let rows = hostArguments.map {
+      "mtl::describe<P\($0.order)>(\($0.parameter.condition.map { "MTL_CONDITION(\($0.text))" } ?? "")),"
+    }
     return [
       "extern \"C\" __attribute__((visibility(\"default\"))) constexpr mtl_argument \(Self.reflectionSymbol)[] = {"
     ]
@@ -113,13 +112,21 @@ struct EntryStub: Sendable {
     return "\(function)(\(arguments.joined(separator: ", ")));"
   }
 
+  /// Conditions of arguments count as uses of their constants, also where the kernel does nothing with the argument.
+  private var notes: [String] {
+    hostArguments.compactMap { $0.parameter.condition.map { "MTL_NOTE_CONDITION(\($0.text))" } }
+  }
+
   private var entry: [String] {
     let loads = hostArguments.map { order, parameter in
-      switch parameter.role {
-      case .threadgroup(let index): "static_cast<mtl::pointer<P\(order)>>(group->threadgroup[\(index)])"
-      case .buffer(let index): "static_cast<mtl::pointer<P\(order)>>(launch->buffers[\(index)])"
-      default: "nullptr"
-      }
+      let load =
+        switch parameter.role {
+        case .threadgroup(let index): "static_cast<mtl::pointer<P\(order)>>(group->threadgroup[\(index)])"
+        case .buffer(let index): "static_cast<mtl::pointer<P\(order)>>(launch->buffers[\(index)])"
+        default: "nullptr"
+        }
+      guard let condition = parameter.condition?.text else { return load }
+      return "\(condition) ? \(load) : mtl::absent<P\(order)>()"
     }
     let (parameters, places) =
       switch form {
@@ -136,9 +143,8 @@ struct EntryStub: Sendable {
         )
       }
     return [
-      "extern \"C\" __attribute__((visibility(\"default\"))) void \(Self.symbol)(\(parameters)) {",
-      "run(\((loads + places).joined(separator: ", ")));", "}",
-    ]
+      "extern \"C\" __attribute__((visibility(\"default\"))) void \(Self.symbol)(\(parameters)) {"
+    ] + notes + ["run(\((loads + places).joined(separator: ", ")));", "}"]
   }
 }
 
@@ -180,6 +186,13 @@ extension EntryStub {
 }
 
 extension Kernel {
+  /// What it is made of, for the call graph.
+  func names(_ tree: TokenTree) -> Set<String> {
+    let name = function.name.map { tree[$0] } ?? ""
+    let conditions = parameters.compactMap { $0.condition?.last }
+    return Set([name, CallGraph.operators] + conditions + expression.split(separator: " ").map(String.init))
+  }
+
   /// Whether the roles of all parameters are understood.
   var isValid: Bool {
     parameters.allSatisfy { if case .invalid = $0.role { false } else { true } }

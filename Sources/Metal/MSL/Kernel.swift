@@ -35,6 +35,8 @@ struct KernelParameter: Sendable {
   var role: Role
   /// What it points to; nil where that is hidden in a type's name that is not understood.
   var space: AddressSpace?
+  /// What decides whether it is there, of `[[function_constant(name)]]`: its text, and the last part of its name.
+  var condition: (text: String, last: String)?
 }
 
 /// What a kernel can ask about where it runs.

@@ -139,22 +139,31 @@ extension KernelFinder {
     let name = parameter.name.map { tree[$0] } ?? ""
     let space = parameter.spaces.first ?? spaceOfAlias(parameter)
     let role = role(of: parameter, space, at: position)
-    return KernelParameter(parameter: parameter, name: name, position: position, role: role, space: space)
+    return KernelParameter(
+      parameter: parameter, name: name, position: position, role: role, space: space,
+      condition: parameter.attributes.first { $0.name == FunctionConstants.attribute }
+        .flatMap(FunctionConstants.condition))
   }
 
   /// The role that the attributes and address space give; index -1 where none is given.
   private mutating func role(
     of parameter: Parameter, _ space: AddressSpace?, at position: SourcePosition
   ) -> KernelParameter.Role {
-    for attribute in parameter.attributes {
-      if let builtin = Builtin(rawValue: attribute.name) { return .builtin(builtin) }
+    let condition = parameter.attributes.first { $0.name == FunctionConstants.attribute }
+    for attribute in parameter.attributes where attribute.name != FunctionConstants.attribute {
+      if let builtin = Builtin(rawValue: attribute.name) {
+        guard let condition else { return .builtin(builtin) }
+        return refuse(
+          "'\(condition.name)' attribute only applies to buffers and threadgroup memory here",
+          condition.position)
+      }
       switch attribute.name {
       case "buffer" where space == .thread || space == .threadgroup,
         "threadgroup" where space == .thread || space == .device || space == .constant:
         return refuse("invalid type '\(parameter.type)' for \(attribute.name) declaration", position)
       case "buffer": return slot(attribute, limit: 31).map { .buffer($0) } ?? .invalid
       case "threadgroup": return slot(attribute, limit: 31).map { .threadgroup($0) } ?? .invalid
-      case "texture", "sampler", "stage_in", "function_constant", "payload", "imageblock_data":
+      case "texture", "sampler", "stage_in", "payload", "imageblock_data":
         let place = tree.tokens[parameter.tokens.lowerBound].position
         return refuse("'\(attribute.name)' arguments are not supported by the software Metal yet", place)
       default: return refuse("unknown attribute '\(attribute.name)'", attribute.position)

@@ -65,9 +65,6 @@ struct LanguageRules {
   private mutating func checkProgramScope(_ declaration: Declaration) {
     guard let name = declaration.name else { return }
     let attributes = tree.tokens[declaration.tokens].flatMap(\.attributes).map(\.name)
-    if attributes.contains("function_constant") {
-      return report("function constants are not supported by the software Metal yet", name)
-    }
     if attributes.contains(where: { Builtin(rawValue: $0) != nil || $0 == "buffer" }) {
       return report("program scope built-ins and buffers are not supported by the software Metal yet", name)
     }

@@ -18,6 +18,19 @@ struct LibraryCheck {
     text.appendLine(String(repeating: "}", count: names.count + 1), from: kernel.position)
   }
 
+  /// Appends the check that a function constant has the type that reflection will tell.
+  static func append(
+    _ constant: FunctionConstants.Constant, to text: inout GeneratedText, at position: SourcePosition
+  ) {
+    let names = constant.declaration.namespaces.map { $0.isEmpty ? "namespace {" : "namespace \($0) {" }
+    let condition = "mtl::data_type<\(constant.typeText)>() == \(constant.type.rawValue)"
+    let message =
+      "invalid type '\(constant.typeText)' for a function constant: it must be a scalar or a vector"
+    let check = "static_assert(\(condition), \"\(mark)\(message)\");"
+    text.appendLine(
+      (names + [check] + names.map { _ in "}" }).joined(separator: " "), from: position)
+  }
+
   private init(_ kernel: Kernel, _ address: String) {
     self.kernel = kernel
     add("using mtl_signature = mtl::signature<decltype(\(address))>;", kernel.position)
@@ -48,6 +61,10 @@ struct LibraryCheck {
         let condition = "mtl::is_position<mtl_p\(order), \(builtin.isPosition ? 3 : 1)>"
         require(condition, message, parameter.position)
       case .invalid: break
+      }
+      if let condition = parameter.condition?.text {
+        let message = "'\(FunctionConstants.attribute)' attribute wants a bool, which '\(condition)' is not"
+        require("__is_same(decltype(mtl::value_of(\(condition))), bool)", message, parameter.position)
       }
     }
   }

@@ -90,16 +90,57 @@ final class MSLCompiler: Sendable {
 
   // MARK: Pipelines
 
-  func pipeline(_ program: MSLProgram, _ kernel: TranslatedKernel) throws(MSLError) -> MSLPipeline {
+  func pipeline(
+    _ program: MSLProgram, _ kernel: TranslatedKernel, _ constants: MSLSpecialisation
+  ) throws(MSLError) -> MSLPipeline {
     let toolchain = try toolchain()
     let flags = CompilerFlags.code(program.options).joined(separator: " ")
-    let key = Digest(parts: ["pipeline", program.key.text, kernel.description.name, flags])
+    let key = Digest(
+      parts: ["pipeline", program.key.text, kernel.description.name, flags, constants.key])
     let cache = try CacheDirectory(environment)
     if let known = SharedObject(key, cache) { return try known.load(kernel, cache) }
     let run = self.run(program.options, toolchain, cache)
-    let built = try run.build(program, kernel, key, header: header(.code, run))
+    let built = try run.build(program, kernel, constants, key, header: header(.code, run))
     cache.schedulePruning()
     return try built.load(kernel, cache)
+  }
+
+  // MARK: Function constants
+
+  /// Those of a kernel that its code refers to; all that its names lead to where that cannot be told.
+  func constants(_ program: MSLProgram, _ kernel: TranslatedKernel) -> [MSLFunctionConstant] {
+    let all = kernel.description.constants
+    if all.isEmpty { return [] }
+    do {
+      let uses = try uses(program, kernel)
+      return all.compactMap { constant in
+        guard uses.values.contains(constant.index) || uses.questions.contains(constant.index) else {
+          return nil
+        }
+        var constant = constant
+        constant.isRequired = !uses.questions.contains(constant.index)
+        return constant
+      }
+    } catch {
+      return all
+    }
+  }
+
+  private func uses(_ program: MSLProgram, _ kernel: TranslatedKernel) throws(MSLError) -> ConstantUses {
+    let toolchain = try toolchain()
+    let flags = CompilerFlags.code(program.options).joined(separator: " ")
+    let key = Digest(parts: ["constants", program.key.text, kernel.description.name, flags])
+    let cache = try CacheDirectory(environment)
+    let name = "\(key.text).constants"
+    if let record = cache.read(name), let known = ConstantUses(record: record) {
+      cache.touch(name)
+      return known
+    }
+    let run = self.run(program.options, toolchain, cache)
+    let found = try run.uses(program, kernel, header: header(.code, run))
+    try cache.write(name, found.record)
+    cache.schedulePruning()
+    return found
   }
 
   // MARK: Headers

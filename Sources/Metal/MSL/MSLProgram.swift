@@ -31,6 +31,8 @@ struct MSLArgument: Hashable, Sendable {
 struct MSLKernelDescription: Hashable, Sendable {
   var name: String
   var arguments: [MSLArgument]
+  /// The function constants that it may use, by index.
+  var constants: [MSLFunctionConstant] = []
   /// The bound of `[[max_total_threads_per_threadgroup(n)]]`.
   var maxTotalThreads: Int?
 }
@@ -59,7 +61,14 @@ final class MSLProgram: Sendable {
   let options: MSLOptions
   let translation: Translation
   private let compiler: MSLCompiler
-  private let pipelines = Mutex<[String: MSLPipeline]>([:])
+  private let pipelines = Mutex<[Variant: MSLPipeline]>([:])
+
+  private let constants = Mutex<[String: [MSLFunctionConstant]]>([:])
+
+  private struct Variant: Hashable {
+    var kernel: String
+    var constants: MSLSpecialisation
+  }
 
   init(
     compiler: MSLCompiler, key: Digest, source: String, options: MSLOptions, translation: Translation
@@ -79,17 +88,31 @@ final class MSLProgram: Sendable {
     try MSLCompiler.shared.program(source, options)
   }
 
-  /// Compiles one kernel, or loads it from the cache.
-  func pipeline(_ kernel: String) throws(MSLError) -> MSLPipeline {
-    if let known = pipelines.withLock({ $0[kernel] }) { return known }
+  /// The function constants that a kernel uses; its description may have some more, which only bear the same names.
+  func constants(of kernel: String) -> [MSLFunctionConstant] {
+    if let known = constants.withLock({ $0[kernel] }) { return known }
+    guard let translated = translation.kernels.first(where: { $0.description.name == kernel }) else {
+      return []
+    }
+    let found = compiler.constants(self, translated)
+    constants.withLock { $0[kernel] = found }
+    return found
+  }
+
+  /// Compiles one kernel with the values of its function constants, or loads it from the cache.
+  func pipeline(
+    _ kernel: String, constants: MSLSpecialisation = .none
+  ) throws(MSLError) -> MSLPipeline {
+    let variant = Variant(kernel: kernel, constants: constants)
+    if let known = pipelines.withLock({ $0[variant] }) { return known }
     guard let translated = translation.kernels.first(where: { $0.description.name == kernel }) else {
       let names = translation.kernels.map(\.description.name).joined(separator: ", ")
       throw MSLError(kind: .pipeline, message: "no kernel '\(kernel)' in the library; it has: \(names)")
     }
-    let made = try compiler.pipeline(self, translated)
+    let made = try compiler.pipeline(self, translated, constants)
     return pipelines.withLock { pipelines in
-      let first = pipelines[kernel] ?? made
-      pipelines[kernel] = first
+      let first = pipelines[variant] ?? made
+      pipelines[variant] = first
       return first
     }
   }

@@ -20,9 +20,10 @@ struct Rewriter {
   private var needsStatic: Set<Int> = []
   private(set) var errors: [Diagnostic] = []
 
-  init(_ tree: TokenTree, _ declarations: [Declaration]) {
+  init(_ tree: TokenTree, _ declarations: [Declaration], _ constants: FunctionConstants) {
     self.tree = tree
     changeWords()
+    change(constants)
     for declaration in declarations { change(declaration) }
     changeComponents(PropertyUses(tree, declarations))
     removeRepetitions(declarations, isMember: false)
@@ -174,6 +175,37 @@ struct Rewriter {
     let value = assignment.isVector ? "get_\(component)()" : component
     return "= \(owner) \(value) \(operation) ("
   }
+
+  // MARK: Function constants
+
+  /// The check knows no values of them, so that they are no constant expressions there, as in Metal.
+  private mutating func change(_ constants: FunctionConstants) {
+    for constant in constants.constants {
+      let (name, index) = (tree[constant.token], constant.index)
+      for position in constant.declaration.start..<constant.token
+      where FunctionConstants.specifiers.contains(tree[position]) {
+        changes[position] = .remove
+        guard tree[position] == "constant" else { continue }
+        changes[position] = .replace(
+          checked: "extern const __attribute__((opencl_global_host))", erased: "MTL_CONSTANT")
+      }
+      // Without its semicolon it is nothing but an error.
+      guard constant.isComplete else { continue }
+      changes[constant.declaration.tokens.upperBound - 1] = .replace(
+        checked: "; extern const bool \(Self.definedness)\(name);",
+        erased: " MTL_CONSTANT_VALUE(\(index), \(constant.typeText)); MTL_CONSTANT bool "
+          + "\(Self.definedness)\(name) MTL_CONSTANT_IS_DEFINED(\(index));")
+    }
+    for index in tree.all {
+      guard let name = constants.asked(at: index) else { continue }
+      changes[index] = .remove
+      changes[name] = .replace(
+        checked: Self.definedness + tree[name], erased: Self.definedness + tree[name])
+    }
+  }
+
+  /// Before the name of a function constant, the name of what tells whether it is defined.
+  private static let definedness = "mtl_is_defined_"
 
   // MARK: Repetitions
 

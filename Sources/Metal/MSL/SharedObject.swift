@@ -92,6 +92,8 @@ extension MSLKernelDescription {
       let isReadOnly = table[index].is_read_only != 0 || arguments[index].isConstantAddressSpace
       result.arguments[index].access = isReadOnly ? .readOnly : .readWrite
     }
+    let present = arguments.indices.filter { table[$0].is_present != 0 }
+    result.arguments = present.map { result.arguments[$0] }
     return result
   }
 }

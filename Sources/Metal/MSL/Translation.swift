@@ -31,7 +31,8 @@ struct Translator {
     namesThreadMemory = tokens.contains { $0.text == AddressSpace.thread.rawValue }
     // Without matching brackets there are no declarations to be found; clang tells what is wrong.
     let declarations = tree.isBalanced ? DeclarationParser.declarations(of: tree) : []
-    let rewriter = Rewriter(tree, declarations)
+    let constants = FunctionConstants(tree, declarations)
+    let rewriter = Rewriter(tree, declarations, constants)
     checked = rewriter.text(.checked)
     code = rewriter.text(.erased)
     let finder = KernelFinder(tree, declarations)
@@ -39,12 +40,17 @@ struct Translator {
     sample = isLarge ? rewriter.text(.checked, without: finder.furtherInstances) : nil
     report.add(
       LanguageRules(tree, declarations).errors, AddressSpaceRules(tree, declarations).errors, finder.errors,
-      rewriter.errors)
-    let graph = CallGraph(tree, declarations)
+      rewriter.errors, constants.errors)
+    for constant in constants.constants {
+      LibraryCheck.append(constant, to: &checked, at: tree.tokens[constant.token].position)
+    }
+    let graph = CallGraph(tree, declarations, constants)
     var words: [Int: Set<String>] = [:]
     for (order, kernel) in finder.kernels.enumerated() {
       if kernel.isValid { LibraryCheck.append(kernel, rewriter, to: &checked, order) }
-      kernels.append(Self.translated(kernel, EntryStub(kernel, graph, tree, rewriter), &words, tree))
+      var translated = Self.translated(kernel, EntryStub(kernel, graph, tree, rewriter), &words, tree)
+      translated.description.constants = constants.used(by: kernel, graph)
+      kernels.append(translated)
     }
     kernels.sort { $0.description.name < $1.description.name }
   }
@@ -115,6 +121,8 @@ extension TranslatedKernel {
       writer.put(argument.index)
       writer.put((argument.isConstantAddressSpace ? 1 : 0) + (argument.isUsed ? 2 : 0))
     }
+    writer.put(description.constants.count)
+    for constant in description.constants { constant.put(&writer) }
   }
 
   fileprivate init?(_ reader: inout RecordReader) {
@@ -134,9 +142,33 @@ extension TranslatedKernel {
           access: .readWrite,
           isConstantAddressSpace: flags & 1 != 0, isUsed: flags & 2 != 0))
     }
+    guard let constants = [MSLFunctionConstant](&reader) else { return nil }
     self.form = form
     self.stub = stub
     description = MSLKernelDescription(
-      name: name, arguments: arguments, maxTotalThreads: bound < 0 ? nil : bound)
+      name: name, arguments: arguments, constants: constants, maxTotalThreads: bound < 0 ? nil : bound)
+  }
+}
+
+extension MSLFunctionConstant {
+  fileprivate func put(_ writer: inout RecordWriter) {
+    writer.put(name)
+    writer.put(Int(type.rawValue))
+    writer.put(index)
+    writer.put(isRequired ? 1 : 0)
+  }
+}
+
+extension [MSLFunctionConstant] {
+  fileprivate init?(_ reader: inout RecordReader) {
+    guard let count = reader.count() else { return nil }
+    self = []
+    for _ in 0..<count {
+      guard let name = reader.string(),
+        let type = reader.int().flatMap({ MTLDataType(rawValue: UInt(truncatingIfNeeded: $0)) }),
+        let index = reader.int(), let isRequired = reader.int()
+      else { return nil }
+      append(MSLFunctionConstant(name: name, type: type, index: index, isRequired: isRequired != 0))
+    }
   }
 }

@@ -23,7 +23,7 @@ extension SoftwareDevice {
   ) -> (any MTLBuffer)? {
     checkPages(pointer, length: length, options: options)
     var buffer: SoftwareBuffer?
-    if memory.admitsRequest(), length <= maxBufferLength {
+    if memory.admitsRequest(), length <= maxBufferLength, PageMemory.isThere(pointer, length) {
       buffer = SoftwareBuffer(
         device: self, bytes: pointer, length: length, options: options, deallocator: deallocator)
     }

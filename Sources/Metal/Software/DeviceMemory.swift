@@ -11,6 +11,7 @@ final class DeviceMemory: Sendable {
   private let failingRequest: Int?
   private let requests = Counter()
   private let allocated = Atomic(0)
+  private let callers = Atomic(0)
 
   init(switches: Switches) {
     let size = DeviceMemory.readPhysicalSize()
@@ -19,7 +20,7 @@ final class DeviceMemory: Sendable {
     failingRequest = switches.failAllocation
   }
 
-  var allocatedSize: Int { allocated.load(ordering: .relaxed) }
+  var allocatedSize: Int { allocated.load(ordering: .relaxed) + callers.load(ordering: .relaxed) }
 
   static func roundedToPages(_ length: Int) -> Int { (length + pageSize - 1) & ~(pageSize - 1) }
 
@@ -31,7 +32,7 @@ final class DeviceMemory: Sendable {
     let size = DeviceMemory.roundedToPages(length)
     guard reserve(size) else { return nil }
     guard let pages = PageMemory(size: size) else {
-      subtract(size)
+      allocated.wrappingSubtract(size, ordering: .relaxed)
       return nil
     }
     return pages
@@ -39,25 +40,25 @@ final class DeviceMemory: Sendable {
 
   func free(_ pages: PageMemory) {
     pages.unmap()
-    subtract(pages.size)
+    allocated.wrappingSubtract(pages.size, ordering: .relaxed)
   }
 
-  /// Memory that belongs to the caller counts as well.
-  func add(_ size: Int) { allocated.wrappingAdd(size, ordering: .relaxed) }
+  /// Memory that belongs to the caller counts as well, but takes nothing of what there is for others: it may be a file.
+  func addCallers(_ size: Int) { callers.wrappingAdd(size, ordering: .relaxed) }
 
-  func subtract(_ size: Int) { allocated.wrappingSubtract(size, ordering: .relaxed) }
+  func subtractCallers(_ size: Int) { callers.wrappingSubtract(size, ordering: .relaxed) }
 
   // Linux promises more memory than there is and ends processes later; a device says no at once.
   private func reserve(_ size: Int) -> Bool {
     let total = allocated.wrappingAdd(size, ordering: .relaxed).newValue
     guard total <= physicalSize else {
-      subtract(size)
+      allocated.wrappingSubtract(size, ordering: .relaxed)
       return false
     }
     return true
   }
 
-  private static func readPhysicalSize() -> Int {
+  static func readPhysicalSize() -> Int {
     let installed = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     return min(installed, containerLimit() ?? installed)
   }

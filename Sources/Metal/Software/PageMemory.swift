@@ -31,6 +31,11 @@ struct PageMemory {
   /// Lets the contents go; reading gives zeros.
   func discard() { madvise(address, size, MADV_DONTNEED) }
 
+  /// Whether there is memory at all of these addresses. The call does nothing else.
+  static func isThere(_ address: UnsafeMutableRawPointer, _ length: Int) -> Bool {
+    msync(address, length, Int32(MS_ASYNC)) == 0
+  }
+
   /// Addresses without memory, such that `start + offset` is aligned.
   private static func reserve(size: Int, alignment: Int, offset: Int) -> UnsafeMutableRawPointer? {
     let slack = alignment

@@ -49,7 +49,7 @@ final class SoftwareBuffer: MTLBuffer, @unchecked Sendable {
     allocatedSize = length
     resourceOptions = options
     memory = .callers(deallocator: deallocator)
-    device.memory.add(length)
+    device.memory.addCallers(length)
     LiveObject.buffers.made()
   }
 
@@ -58,7 +58,7 @@ final class SoftwareBuffer: MTLBuffer, @unchecked Sendable {
     switch memory {
     case .pages(let pages): softwareDevice.memory.free(pages)
     case .callers(let deallocator):
-      softwareDevice.memory.subtract(length)
+      softwareDevice.memory.subtractCallers(length)
       deallocator?(address, length)
     }
     LiveObject.buffers.released()

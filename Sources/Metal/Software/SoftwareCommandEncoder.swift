@@ -13,6 +13,8 @@ class SoftwareCommandEncoder: MTLCommandEncoder {
   final let stream: UnsafeMutablePointer<CommandStream>
   final var isEncoding = true
   private final var notes = EncoderNotes()
+  /// By their addresses, which are theirs because the stream holds them or the caller has to.
+  private final var updatedFences: [ObjectIdentifier] = []
 
   init(commandBuffer: SoftwareCommandBuffer, stream: UnsafeMutablePointer<CommandStream>) {
     id = Counter.objects.add(1)
@@ -57,10 +59,15 @@ class SoftwareCommandEncoder: MTLCommandEncoder {
 
   final func updateFence(_ fence: any MTLFence) {
     encode(.updateFence, fence, "-[MTLDebugCommandEncoder updateFence:]")
+    updatedFences.append(ObjectIdentifier(fence))
   }
 
   final func waitForFence(_ fence: any MTLFence) {
-    encode(.waitForFence, fence, "-[MTLDebugCommandEncoder waitForFence:]")
+    let method: StaticString = "-[MTLDebugCommandEncoder waitForFence:]"
+    guard !updatedFences.contains(ObjectIdentifier(fence)) else {
+      misuse(method, "this encoder has updated the fence already: it must wait before it updates")
+    }
+    encode(.waitForFence, fence, method)
   }
 
   private func encode(_ kind: Command.Kind, _ fence: any MTLFence, _ method: StaticString) {

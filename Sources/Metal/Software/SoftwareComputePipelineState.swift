@@ -31,8 +31,14 @@ extension SoftwareDevice {
   }
 
   private func compile(_ function: SoftwareFunction) throws -> MSLPipeline {
+    guard let constants = function.constants else {
+      misuse(
+        "-[MTLComputePipelineDescriptorInternal validateWithDevice:]",
+        "function \(function.name) cannot be used to build a pipeline state. Use "
+          + "newFunctionWithName:constantValues:... to get the specialized function.")
+    }
     do {
-      return try function.library.program.pipeline(function.name)
+      return try function.library.program.pipeline(function.name, constants: constants)
     } catch {
       throw PipelineError(description: error.message)
     }

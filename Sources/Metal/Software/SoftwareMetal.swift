@@ -13,6 +13,9 @@ package enum SoftwareMetal {
   /// How often residency sets were committed since the process began.
   package static var residencySetCommits: Int { Counter.residencySetCommits.value }
 
+  /// Bytes of memory that there are for this process.
+  package static var physicalMemory: UInt64 { UInt64(DeviceMemory.readPhysicalSize()) }
+
   /// Why there is no device; nil if there is one.
   package static var whyThereIsNone: String? {
     if case .failure(let reason) = SoftwareDevice.started { reason.description } else { nil }

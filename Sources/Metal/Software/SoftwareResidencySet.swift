@@ -65,6 +65,9 @@ final class SoftwareResidencySet: MTLResidencySet, @unchecked Sendable {
   }
 
   private func add(_ allocation: any MTLAllocation) {
+    if let resource = allocation as? any MTLResource, resource.device !== softwareDevice {
+      misuse("-[MTLResidencySet addAllocation:]", "the allocation belongs to another device")
+    }
     let known = allocations.updateValue(allocation, forKey: ObjectIdentifier(allocation))
     if known == nil { size += UInt64(allocation.allocatedSize) }
   }

@@ -4,7 +4,7 @@
 enum Misuse: String, CaseIterable, Codable, Sendable {
   // Buffers.
   case emptyBuffer, negativeBuffer, invalidOptions, memorylessBuffer, misalignedNoCopy, partialPageNoCopy
-  case contentsOfPrivate, markerBeyondEnd
+  case emptyNoCopy, privateNoCopy, contentsOfPrivate, markerBeyondEnd
   // Arguments.
   case slotAbove30, negativeSlot, tooManyInlineBytes, noInlineBytes, offsetBeyondEnd, negativeOffset
   case offsetWithoutBuffer, oddThreadgroupMemory, tooMuchThreadgroupMemory
@@ -15,9 +15,12 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
   case encoderReleased, secondEncoder, commitWithOpenEncoder, commitTwice, encoderAfterCommit,
     encodingAfterEnd
   case completedHandlerAfterCommit, scheduledHandlerAfterCommit, eventWithOpenEncoder, enqueueTwice
+  case waitAfterUpdate
   // Blits, queues, residency sets, pipelines.
   case oddCopy, copyBeyondEnd, overlappingCopy, emptyFill, queueWithoutSlots, tooManyResidencySets
-  case pipelineWithoutFunction
+  case fullResidencySet, residencySetInTwoThreads, residencyOfAnotherDevice
+  case pipelineWithoutFunction, pipelineWithoutConstants
+  case constantOfNoType, constantIndexTooLarge
 
   var text: String {
     switch self {
@@ -26,6 +29,8 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     case .memorylessBuffer: "MTLStorageModeMemoryless is for textures only"
     case .misalignedNoCopy: "is not 16384 byte aligned"
     case .partialPageNoCopy: "length 20000 is not a multiple of 16384 bytes"
+    case .emptyNoCopy: "Cannot create buffer of zero length"
+    case .privateNoCopy: "MTLStorageModePrivate cannot share the caller's memory"
     case .contentsOfPrivate: "storage mode MTLStorageModePrivate"
     case .markerBeyondEnd: "exceeds the buffer's length(64)"
     case .slotAbove30: "index(31) must be < 31"
@@ -58,13 +63,21 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     case .scheduledHandlerAfterCommit: "Scheduled handler provided after commit call"
     case .eventWithOpenEncoder: "not allowed while a command encoder is encoding"
     case .enqueueTwice: "enqueue an already enqueued command buffer"
+    case .waitAfterUpdate: "it must wait before it updates"
     case .oddCopy: "source offset(2) and size(4) must be multiples of 4"
     case .copyBeyondEnd: "destination offset(64) + size(4) must be <= length(64)"
     case .overlappingCopy: "must not overlap"
     case .emptyFill: "size(0) must be > 0"
     case .queueWithoutSlots: "maxCommandBufferCount must be > 0"
     case .tooManyResidencySets: "a command queue takes at most 32 residency sets"
+    case .fullResidencySet: "the set holds 262145 allocations"
+    case .residencySetInTwoThreads: "is used by two threads at the same time"
+    case .residencyOfAnotherDevice: "the allocation belongs to another device"
     case .pipelineWithoutFunction: "computeFunction must not be nil"
+    case .pipelineWithoutConstants:
+      "function k cannot be used to build a pipeline state. Use newFunctionWithName:constantValues:..."
+    case .constantOfNoType: "struct is no type of a function constant"
+    case .constantIndexTooLarge: "index(65536) must be < 65536"
     }
   }
 
@@ -101,6 +114,10 @@ private struct Scene {
     return encoder
   }
 
+  func residencySet() throws -> any MTLResidencySet {
+    try device.makeResidencySet(descriptor: MTLResidencySetDescriptor())
+  }
+
   /// An encoder with a pipeline state that copies from slot 0 to slot 1, and nothing bound.
   func copyEncoder() throws -> any MTLComputeCommandEncoder {
     let encoder = try encoder()
@@ -112,6 +129,17 @@ private struct Scene {
     let encoder = try copyEncoder()
     for index in 0...1 { encoder.setBuffer(buffer, offset: 0, index: index) }
     return encoder
+  }
+}
+
+/// An allocation that takes no memory, and tells when its size is asked for.
+private final class Page: MTLAllocation {
+  private let isAsked: () -> Void
+  init(_ isAsked: @escaping () -> Void) { self.isAsked = isAsked }
+
+  var allocatedSize: Int {
+    isAsked()
+    return 16384
   }
 }
 
@@ -127,6 +155,9 @@ extension Misuse {
     case .memorylessBuffer: _ = scene.device.makeBuffer(length: 4, options: .storageModeMemoryless)
     case .misalignedNoCopy: scene.device.makeBuffer(bytesNoCopy: pages + 4096, length: 16384)
     case .partialPageNoCopy: scene.device.makeBuffer(bytesNoCopy: pages, length: 20000)
+    case .emptyNoCopy: scene.device.makeBuffer(bytesNoCopy: pages, length: 0)
+    case .privateNoCopy:
+      scene.device.makeBuffer(bytesNoCopy: pages, length: 16384, options: .storageModePrivate)
     case .contentsOfPrivate: _ = scene.device.makeBuffer(length: 4, options: .storageModePrivate)?.contents()
     case .markerBeyondEnd: scene.buffer.addDebugMarker("marker", range: 60..<65)
     default: pages.deallocate()
@@ -226,6 +257,13 @@ extension Misuse {
     case .enqueueTwice:
       commandBuffer.enqueue()
       commandBuffer.enqueue()
+    case .waitAfterUpdate:
+      let encoder = try scene.encoder()
+      if let fence = scene.device.makeFence() {
+        encoder.updateFence(fence)
+        encoder.waitForFence(fence)
+      }
+      encoder.endEncoding()
     default: break
     }
   }
@@ -243,11 +281,26 @@ extension Misuse {
     case .emptyFill:
       scene.commandBuffer.makeBlitCommandEncoder()?.fill(buffer: scene.buffer, range: 4..<4, value: 1)
     case .queueWithoutSlots: _ = scene.device.makeCommandQueue(maxCommandBufferCount: 0)
+    case .fullResidencySet: try scene.residencySet().addAllocations((0...262_144).map { _ in Page {} })
+    case .residencySetInTwoThreads:
+      let set = try scene.residencySet()
+      // Asked for in the middle of the call, as another thread could.
+      set.addAllocation(Page { set.commit() })
+    case .residencyOfAnotherDevice: try scene.residencySet().addAllocation(Scene().buffer)
     case .tooManyResidencySets:
       for _ in 0..<33 {
         scene.queue.addResidencySet(
           try scene.device.makeResidencySet(descriptor: MTLResidencySetDescriptor()))
       }
+    case .pipelineWithoutConstants:
+      let source = "constant bool on [[function_constant(0)]]; kernel void k(device int *x) { x[0] = on; }"
+      guard let function = try scene.device.makeLibrary(source: source, options: nil).makeFunction(name: "k")
+      else { throw Scene.Missing() }
+      _ = try scene.device.makeComputePipelineState(function: function)
+    case .constantOfNoType:
+      MTLFunctionConstantValues().setConstantValue([1 as Int32], type: .struct, index: 0)
+    case .constantIndexTooLarge:
+      MTLFunctionConstantValues().setConstantValues([1 as Int32, 2], type: .int, range: 65535..<65537)
     case .pipelineWithoutFunction:
       _ = try scene.device.makeComputePipelineState(descriptor: MTLComputePipelineDescriptor(), options: [])
     default: break

@@ -178,10 +178,6 @@ private let programs: [RefusedProgram] = [
   .init(
     "threadgroup variable in a helper", "void f() { threadgroup float @t[4]; t[0] = 1; }",
     "non-kernel function variable cannot be declared in threadgroup address space"),
-  .init(
-    "function constant", "constant bool @flag [[function_constant(0)]];",
-    "function constants are not supported by the software Metal yet"),
-
   // Kernels
   .init(
     "kernel that returns a value", "kernel float @k(device float *x) { return x[0]; }",
@@ -303,7 +299,7 @@ private func unmarked(_ source: String) -> (text: String, place: String) {
   return (source.replacing("@", with: ""), "\(line):\(column)")
 }
 
-@Test(arguments: programs)
+@Test(arguments: programs + refusedConstants)
 func programIsRefused(_ program: RefusedProgram) throws {
   let (text, place) = unmarked(program.source)
   let header = "#include <metal_stdlib>\nusing namespace metal;\n"
