@@ -4,17 +4,28 @@ extension Buffer {
   /// Throws `.timeout` in that case. Whether a submission failed, which leaves the contents undefined, it says itself.
   @available(*, noasync, message: "await the submission's completed()")
   public func wait(for access: Access = .read, timeout: Duration? = nil) throws(IngotError) {
+    try storage.prepare()
     try storage.wait(for: access, to: self, until: Clock.deadline(after: timeout))
   }
 
   /// The address of the contents, for host access of the given kinds.
   ///
   /// Throws `.inFlight` while an unfinished submission writes them, or for `.write` uses them at all; what it does to
-  /// the rest of the storage does not matter. The address is valid as long as the buffer is, and after `view(as:)` or
-  /// `window` maybe misaligned for the dtype; what the GPU does to it after this check is not watched.
+  /// the rest of the storage does not matter. The address is valid until the buffer goes or its pool is reset (`openView`
+  /// keeps it for longer), and after `view(as:)` or `window` maybe misaligned for the dtype; what the GPU does to it
+  /// after this check is not watched (`mapped` does that).
   public func contents(for access: Access) throws(IngotError) -> UnsafeMutableRawPointer {
+    try storage.prepare()
+    let contents = try reachable(storage.contents)
+    try checkIsWritable(for: access)
     try storage.checkAccess(access, of: self)
-    return storage.contents + offset
+    return contents + offset
+  }
+
+  /// Throws `.argument` if it is read-only and is to be written.
+  func checkIsWritable(for access: Access) throws(IngotError) {
+    guard isReadOnly, access.contains(.write) else { return }
+    throw .argument("\(self) is read-only; take a copy()")
   }
 
   /// Calls `body` with the elements, to read.
@@ -24,7 +35,7 @@ extension Buffer {
   public func withUnsafe<T: BufferElement, R>(
     of type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
   ) throws -> R {
-    try withExtendedLifetime(self) { try body(UnsafeBufferPointer(elements(of: type, for: .read))) }
+    try withExtendedLifetime(storage.hold()) { try body(UnsafeBufferPointer(elements(of: type, for: .read))) }
   }
 
   /// Calls `body` with the elements, to read and write.
@@ -34,21 +45,27 @@ extension Buffer {
   public func withUnsafeMutable<T: BufferElement, R>(
     of type: T.Type, _ body: (UnsafeMutableBufferPointer<T>) throws -> R
   ) throws -> R {
-    try withExtendedLifetime(self) { try body(elements(of: type, for: .readWrite)) }
+    try withExtendedLifetime(storage.hold()) { try body(elements(of: type, for: .readWrite)) }
   }
 
   /// A copy of the elements.
   public func values<T: BufferElement>(of type: T.Type) throws(IngotError) -> [T] {
-    try withExtendedLifetime(self) { () throws(IngotError) in try Array(elements(of: type, for: .read)) }
+    try withExtendedLifetime(storage.hold()) { _ throws(IngotError) in
+      try Array(elements(of: type, for: .read))
+    }
   }
 
   private func elements<T: BufferElement>(
     of type: T.Type, for access: Access
   ) throws(IngotError) -> UnsafeMutableBufferPointer<T> {
-    guard T.dtype == dtype else {
-      throw .argument("the buffer holds \(dtype.name), not \(T.dtype.name)")
-    }
-    let start = try contents(for: access)
+    try elements(of: type, from: contents(for: access))
+  }
+
+  /// The elements, which begin at `start`.
+  func elements<T: BufferElement>(
+    of type: T.Type, from start: UnsafeMutableRawPointer
+  ) throws(IngotError) -> UnsafeMutableBufferPointer<T> {
+    try checkType(type)
     guard UInt(bitPattern: start) % UInt(MemoryLayout<T>.alignment) == 0 else {
       throw .argument(
         "\(self) begins at byte \(offset), no multiple of \(MemoryLayout<T>.alignment): Swift cannot read \(dtype.name)"

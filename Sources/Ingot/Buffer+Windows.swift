@@ -35,6 +35,7 @@ extension Buffer {
   ///
   /// Throws `.argument` if the shape has not as many elements.
   public func reshape(_ shape: [Int]) throws(IngotError) -> Buffer {
+    try storage.checkIsOpen()
     var extents = shape
     if let open = shape.firstIndex(of: -1) {
       extents[open] = 1
@@ -45,12 +46,13 @@ extension Buffer {
     guard layout.count == count else {
       throw .argument("shape \(shape) does not fit \(self), which has \(count) elements")
     }
-    return Buffer(storage: storage, layout: layout, offset: offset)
+    return Buffer(storage: storage, layout: layout, offset: offset, isReadOnly: isReadOnly)
   }
 
   /// The same elements along one axis.
   public var flat: Buffer {
-    Buffer(storage: storage, layout: Layout(dtype: dtype, flat: count), offset: offset)
+    Buffer(
+      storage: storage, layout: Layout(dtype: dtype, flat: count), offset: offset, isReadOnly: isReadOnly)
   }
 
   /// The same bytes as elements of another type; the last axis becomes longer or shorter.
@@ -77,6 +79,7 @@ extension Buffer {
   /// Any offset will do here; a kernel's argument is checked for alignment where it is bound. Throws `.argument` if the
   /// part ends after this buffer does, wherever the storage ends.
   public func window(offset: Int, shape: [Int], dtype: DType? = nil) throws(IngotError) -> Buffer {
+    try storage.checkIsOpen()
     let layout = try Layout(dtype: dtype ?? self.dtype, shape: shape)
     // Neither side can overflow.
     guard offset >= 0, layout.nbytes <= nbytes, offset <= nbytes - layout.nbytes else {
@@ -84,16 +87,16 @@ extension Buffer {
         "a window of \(layout.nbytes) bytes (\(layout)) at byte \(offset) is not inside the \(nbytes) bytes of \(self)"
       )
     }
-    return Buffer(storage: storage, layout: layout, offset: self.offset + offset)
+    return Buffer(storage: storage, layout: layout, offset: self.offset + offset, isReadOnly: isReadOnly)
   }
 
   /// A buffer of its own with the same elements, on the same device; its label is this one's unless given.
   ///
   /// The host copies. Throws `.inFlight` while an unfinished submission writes the elements, `.outOfMemory`.
   public func copy(label: String? = nil) throws(IngotError) -> Buffer {
-    let bytes = try UnsafeRawBufferPointer(start: contents(for: .read), count: nbytes)
-    return try withExtendedLifetime(self) { () throws(IngotError) in
-      try device.makeBuffer(dtype: dtype, shape: shape, initial: bytes, label: label ?? self.label)
+    try withExtendedLifetime(storage.hold()) { _ throws(IngotError) in
+      let bytes = try UnsafeRawBufferPointer(start: contents(for: .read), count: nbytes)
+      return try device.makeBuffer(dtype: dtype, shape: shape, initial: bytes, label: label ?? self.label)
     }
   }
 

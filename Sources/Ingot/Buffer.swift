@@ -19,6 +19,8 @@ public final class Buffer: Sendable {
   public let count: Int
   public let dtype: DType
   public let shape: [Int]
+  /// Whether neither the host nor a kernel may write it; so are all windows of it.
+  public let isReadOnly: Bool
 
   let storage: Storage
   /// The device's id, here to save a hop for each argument of each dispatch.
@@ -27,13 +29,14 @@ public final class Buffer: Sendable {
   private static let identifiers = Identifiers()
 
   /// The caller has seen to it that the layout fits into the storage at `offset`.
-  init(storage: Storage, layout: Layout, offset: Int = 0) {
+  init(storage: Storage, layout: Layout, offset: Int = 0, isReadOnly: Bool = false) {
     id = Self.identifiers.next()
     self.offset = offset
     nbytes = layout.nbytes
     count = layout.count
     dtype = layout.dtype
     shape = layout.shape
+    self.isReadOnly = isReadOnly || storage.isReadOnly
     self.storage = storage
     deviceID = storage.device.id
   }
@@ -46,8 +49,24 @@ public final class Buffer: Sendable {
 
   public var device: Device { storage.device }
 
-  /// Apple's object; the buffer begins at `offset` in it.
-  public var metalBuffer: any MTLBuffer { storage.metal }
+  /// Whether it has had its memory; a lazy one gets it at its first use.
+  public var isAllocated: Bool { storage.isAllocated }
+
+  /// Gives a lazy buffer its memory now.
+  ///
+  /// Throws `.outOfMemory` if there is none, `.closed` after a reset of the pool.
+  public func ensureAllocated() throws(IngotError) { try storage.prepare() }
+
+  /// Apple's object, and the byte of it at which this buffer begins. Borrowed: it is used again after the buffer.
+  ///
+  /// Throws `.closed` after a reset of the pool, `.outOfMemory` if it had no memory yet and there is none.
+  public func metalBuffer() throws(IngotError) -> (buffer: any MTLBuffer, offset: Int) {
+    let block = try storage.hold()
+    return (block.allocation.metal, block.offset + offset)
+  }
+
+  /// Whether the host can reach it; not so for a foreign buffer in private memory.
+  public var isHostVisible: Bool { storage.isHostVisible }
 
   /// What debuggers and Metal's own messages call the memory; all windows of one storage share it.
   public var label: String? {

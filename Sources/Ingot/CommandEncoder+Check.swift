@@ -1,25 +1,26 @@
 extension CommandEncoder {
-  /// Checks all arguments of a dispatch, and says whether it must wait for what came before. Changes nothing.
+  /// Checks all arguments of a dispatch, and says whether it must wait for what came before. Encodes nothing.
   @inline(__always)
   func check(
     _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer
   ) throws(IngotError) -> Bool {
     guard kernel.deviceID == device.id else { throw foreign(kernel) }
     guard buffers.count <= kernel.arguments.count else { throw tooMany(buffers.count, for: kernel) }
-    let isTracked = ordering == .automatic && dispatchCount > 0
+    let isTracked = self.isTracked && dispatchCount > 0
     var given: UInt64 = 0
     var conflicts = isTracked && hazards.isFull
     for position in 0..<buffers.count {
       guard let reference = buffers[position] else { continue }
       let rule = kernel.rules[position]
       let isAccepted = reference._withUnsafeGuaranteedRef { buffer in
+        guard buffer.deviceID == device.id, uses.hold(buffer.storage, encoder: id) else { return false }
         if isTracked && !conflicts {
           let (start, end) = buffer.addresses
           conflicts = hazards.conflicts(start, end, writes: rule.writes)
         }
-        return buffer.deviceID == device.id && rule.accepts(buffer)
+        return rule.accepts(buffer)
       }
-      guard isAccepted else { throw refusal(of: reference.takeUnretainedValue(), at: position, of: kernel) }
+      guard isAccepted else { try refuse(reference.takeUnretainedValue(), at: position, of: kernel) }
       given |= 1 << UInt64(position)
     }
     if !values.isEmpty { try checkValues(values, of: kernel, &given) }
@@ -56,8 +57,9 @@ extension CommandEncoder {
 extension ArgumentRule {
   @inline(__always)
   func accepts(_ buffer: Buffer) -> Bool {
-    isBuffer && (dtype == nil || dtype == buffer.dtype) && buffer.offset & misalignment == 0
-      && (divisor == 1 || buffer.nbytes % divisor == 0)
+    isBuffer && (dtype == nil || dtype == buffer.dtype)
+      && (buffer.storage.base &+ buffer.offset) & misalignment == 0
+      && (divisor == 1 || buffer.nbytes % divisor == 0) && !(writes && buffer.isReadOnly)
   }
 }
 
@@ -74,6 +76,12 @@ extension CommandEncoder {
   }
 
   @inline(never)
+  private func refuse(_ buffer: Buffer, at position: Int, of kernel: Kernel) throws(IngotError) -> Never {
+    guard buffer.deviceID == device.id else { throw refusal(of: buffer, at: position, of: kernel) }
+    _ = try buffer.storage.hold()
+    throw refusal(of: buffer, at: position, of: kernel)
+  }
+
   private func refusal(of buffer: Buffer, at position: Int, of kernel: Kernel) -> IngotError {
     let argument = kernel.arguments[position]
     guard argument.kind == .buffer else {
@@ -107,7 +115,10 @@ extension Kernel {
     if let dtype = argument.acceptedDType, dtype != buffer.dtype {
       return "\(place) is \(dtype.name), but the buffer holds \(buffer.dtype.name)"
     }
-    if buffer.offset % max(1, argument.alignment) != 0 {
+    if argument.access.contains(.write), buffer.isReadOnly {
+      return "\(place) is written by the kernel, but \(buffer) is read-only; give its .copy()"
+    }
+    if (buffer.storage.base + buffer.offset) % max(1, argument.alignment) != 0 {
       return
         "\(place) (\(argument.elementName)) must begin at a multiple of \(argument.alignment) bytes, but \(buffer) is a"
         + " window that begins at byte \(buffer.offset); give its .copy()"

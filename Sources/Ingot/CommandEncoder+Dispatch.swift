@@ -19,6 +19,7 @@ extension CommandEncoder {
       let group = try threadgroup(for: kernel, grid, group)
       let needsBarrier = try check(kernel, buffers, values)
       let encoder = if let computeEncoder { computeEncoder } else { try begin() }
+      if uses.hasFencesToWaitFor { uses.waitForFences(encoder) }
       encode(kernel, buffers, values, on: encoder, barrier: needsBarrier)
       switch grid {
       case .threads(let size): encoder.dispatchThreads(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
@@ -58,13 +59,14 @@ extension CommandEncoder {
     let storage = buffer.storage
     let (start, end) = buffer.addresses
     uses.note(storage, start, end, rule, encoder: id)
-    if ordering == .automatic {
+    if isTracked {
       hazards.record(start, end, reads: rule.reads, writes: rule.writes)
     }
-    switch bindings.bind(storage, offset: buffer.offset, at: rule.index) {
+    let offset = storage.base + buffer.offset
+    switch bindings.bind(storage, offset: offset, at: rule.index) {
     case .none: break
-    case .offset: encoder.setBufferOffset(buffer.offset, index: rule.index)
-    case .buffer: encoder.setBuffer(storage.metal, offset: buffer.offset, index: rule.index)
+    case .offset: encoder.setBufferOffset(offset, index: rule.index)
+    case .buffer: encoder.setBuffer(storage.metal, offset: offset, index: rule.index)
     }
   }
 
@@ -88,7 +90,7 @@ extension Buffer {
   /// The bytes of the window, by address.
   @inline(__always)
   var addresses: (start: UInt, end: UInt) {
-    let start = UInt(bitPattern: storage.contents) + UInt(bitPattern: offset)
+    let start = storage.address &+ UInt(bitPattern: offset)
     return (start, start + UInt(bitPattern: nbytes))
   }
 }

@@ -17,6 +17,8 @@ public final class CommandEncoder: @unchecked Sendable {
   public let ordering: Ordering
 
   let id: UInt64
+  /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
+  let isTracked: Bool
   private let phase = Atomic<Phase>(.encoding)
 
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
@@ -27,6 +29,8 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var bindings = Bindings()
   @exclusivity(unchecked) var dispatchCount = 0
   @exclusivity(unchecked) var barrierCount = 0
+  /// Of these, those that `barrier` was called for.
+  @exclusivity(unchecked) var forcedBarrierCount = 0
 
   enum Phase: UInt8, AtomicRepresentable {
     case encoding, busy, committed, discarded
@@ -38,6 +42,7 @@ public final class CommandEncoder: @unchecked Sendable {
     self.device = device
     self.label = label
     self.ordering = ordering
+    isTracked = ordering == .automatic
     id = Self.identifiers.next()
     LiveObjects.Counters.encoders.increment()
   }
@@ -57,6 +62,14 @@ extension CommandEncoder {
   func enter() throws(IngotError) {
     let (isMine, found) = phase.compareExchange(expected: .encoding, desired: .busy, ordering: .acquiring)
     if !isMine { throw refusal(found) }
+  }
+
+  /// Whether it was committed or discarded, so that nothing of it changes any more.
+  var isOver: Bool {
+    switch phase.load(ordering: .acquiring) {
+    case .committed, .discarded: true
+    case .encoding, .busy: false
+    }
   }
 
   @inline(__always)
@@ -106,11 +119,14 @@ extension CommandEncoder {
 extension CommandEncoder {
   /// Commits what was encoded (`MTLCommandBuffer.commit`), and returns at once.
   ///
-  /// Everything allocated before is made resident first. Throws `.state` if it was committed or discarded before.
+  /// Everything allocated before is made resident first. Throws `.state` if it was committed or discarded before, or if
+  /// it uses bytes of a mapped file that the file does not have any more, `.inFlight` if it uses bytes that are mapped on
+  /// the host (`Buffer.mapped`); then it is as it was, and can be committed later.
   @discardableResult
   public func commit() throws(IngotError) -> Submission {
     try enter()
     do throws(IngotError) {
+      try uses.checkFiles(name)
       let submission = try withAutoreleasePool { () throws(IngotError) in try submit(beginCommandBuffer()) }
       leave(.committed)
       return submission
@@ -136,22 +152,24 @@ extension CommandEncoder {
     leave(.discarded)
   }
 
-  private func submit(_ commandBuffer: any MTLCommandBuffer) -> Submission {
-    computeEncoder?.endEncoding()
+  private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
     let queue = device.queue
-    let uses = takeUses()
-    let work = queue.enrol(label: label ?? "", uses: uses)
-    for use in uses.storages { use.storage.stamp(work.ticket, use.bytes) }
+    let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
+    if let computeEncoder { uses.updateFences(computeEncoder) }
+    computeEncoder?.endEncoding()
+    uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()
     drop()
-    return Submission(work: work, dispatches: dispatchCount, barriers: barrierCount)
+    return Submission(work: work, statistics: counts)
   }
 
-  private func takeUses() -> EncoderUses {
-    defer { uses = EncoderUses() }
-    return uses
+  /// From here on the host is told that the work is under way.
+  private func enrol(in queue: SubmissionQueue) -> Work {
+    let work = queue.enrol(label: label ?? "", uses: uses)
+    for use in uses.storages { use.storage.stamp(work.ticket, of: queue, use.bytes) }
+    return work
   }
 
   private func drop() {

@@ -4,7 +4,7 @@ struct Configuration: Sendable {
   var requireGPU = false
   /// `INGOT_NO_RESIDENCY=1` goes without residency sets.
   var noResidency = false
-  /// `INGOT_ORDERING=serial` overrides what encoders ask for.
+  /// `INGOT_ORDERING=serial`, or another, overrides what encoders ask for.
   var ordering: Ordering?
 
   /// A value that cannot be meant is an error, not a default.
@@ -35,7 +35,8 @@ struct Configuration: Sendable {
     case nil, "": return nil
     case "automatic": return .automatic
     case "serial": return .serial
-    case .some(let text): throw .argument("\(name) is '\(text)'; set it to automatic or serial")
+    case "manual": return .manual
+    case .some(let text): throw .argument("\(name) is '\(text)'; set it to automatic, serial or manual")
     }
   }
 }
@@ -48,4 +49,6 @@ public enum Ordering: UInt32, Sendable, CaseIterable {
   case automatic = 0
   /// Metal's serial encoder.
   case serial = 1
+  /// Any may overlap, but for the barriers that the caller puts with `CommandEncoder.barrier`.
+  case manual = 2
 }

@@ -26,25 +26,47 @@ extension Device {
     try shared(index: index, requireGPU: requireGPU)
   }
 
-  /// A device object with its own queue, caches, residency set and counters; for tests, and to keep work apart.
+  /// A device object with its own queue, caches, pool, residency sets and counters; for tests, and to keep work apart.
+  ///
+  /// With `manualTime` what it does by itself after a while, such as to give back cached memory, it does only when
+  /// `advanceTime(by:)` lets the time pass: for tests.
   public static func isolated(
-    index: Int? = nil, requireGPU: Bool = false, residency: Bool = true
+    index: Int? = nil, requireGPU: Bool = false, residency: Bool = true, manualTime: Bool = false
   ) throws(IngotError) -> Device {
-    try open(index: index, requireGPU: requireGPU, residency: residency, configuration: .ofProcess())
+    try open(
+      index: index, requireGPU: requireGPU, residency: residency, configuration: .ofProcess(),
+      time: manualTime ? ManualTime() : .system)
+  }
+
+  /// Lets time pass for a device that was opened with `manualTime`. Waits are not affected.
+  ///
+  /// Throws `.state` for any other device, `.argument` for a time that is negative.
+  public func advanceTime(by duration: Duration) throws(IngotError) {
+    guard let time = memory.time as? ManualTime else {
+      throw .state("\(name) goes by the system's clock; open an isolated device with manualTime")
+    }
+    guard let nanoseconds = Clock.nanoseconds(of: duration) else {
+      throw .argument("time cannot pass by \(duration); it is 0 or more")
+    }
+    time.advance(by: nanoseconds)
   }
 
   static func open(
-    index: Int?, requireGPU: Bool, residency: Bool, configuration: Configuration
+    index: Int?, requireGPU: Bool, residency: Bool, configuration: Configuration,
+    time: any TimeSource = .system
   ) throws(IngotError) -> Device {
     try withAutoreleasePool { () throws(IngotError) in
-      try open(find(index, requireGPU, configuration), residency: residency, configuration)
+      try open(find(index, requireGPU, configuration), residency: residency, configuration, time)
     }
   }
 
   private static func open(
-    _ metal: any MTLDevice, residency: Bool, _ configuration: Configuration
+    _ metal: any MTLDevice, residency: Bool, _ configuration: Configuration,
+    _ time: any TimeSource = .system
   ) throws(IngotError) -> Device {
-    try Device(metal: metal, residency: residency && !configuration.noResidency, configuration: configuration)
+    try Device(
+      metal: metal, residency: residency && !configuration.noResidency, configuration: configuration,
+      time: time)
   }
 
   private static let opened = Mutex<[UInt64: Device]>([:])

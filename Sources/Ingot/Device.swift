@@ -27,13 +27,22 @@ public final class Device: @unchecked Sendable {
 
   let id: UInt64
   let queue: SubmissionQueue
-  let residency: Residency?
+  let mappings = HostMappings()
+  /// The residency sets on the queue.
+  let sets: QueueSets
+  let keeper: KeepAlive
+  let memory: Memory
+  let poolCore: PoolCore
+  let ownPool = Mutex(WeakPool())
   let libraries: LibraryCache
+  let builtins = BuiltinKernels()
   let configuration: Configuration
 
   private static let identifiers = Identifiers()
 
-  init(metal: any MTLDevice, residency: Bool, configuration: Configuration) throws(IngotError) {
+  init(
+    metal: any MTLDevice, residency: Bool, configuration: Configuration, time: any TimeSource = .system
+  ) throws(IngotError) {
     metalDevice = metal
     name = metal.name
     registryID = metal.registryID
@@ -45,17 +54,26 @@ public final class Device: @unchecked Sendable {
     maxThreadsPerThreadgroup = Extent(metal.maxThreadsPerThreadgroup)
     id = Self.identifiers.next()
     queue = try SubmissionQueue(of: metal)
+    sets = QueueSets(of: metal, queue: queue.metal)
+    keeper = KeepAlive(sets, time: time)
+    queue.keepAlive = keeper
     // A system that refuses residency sets leaves a device that works without.
-    self.residency = residency ? Residency(of: metal, queue: queue.metal) : nil
+    let kept = residency ? Residency(in: sets, limits: ResidencyLimits(of: metal), time: time) : nil
+    memory = Memory(of: metal, residency: kept, time: time)
+    poolCore = PoolCore(memory)
     libraries = LibraryCache()
     self.configuration = configuration
     LiveObjects.Counters.devices.increment()
   }
 
   deinit {
-    withAutoreleasePool { residency?.detach(from: queue.metal) }
+    poolCore.close()
+    if keeper.close(), queue.counts.submissions == 0 { sets.workOnce() }
+    residency?.close()
     LiveObjects.Counters.devices.decrement()
   }
+
+  var residency: Residency? { memory.residency }
 
   /// Apple's command queue, in which this device's encoders are committed.
   public var metalQueue: any MTLCommandQueue { queue.metal }

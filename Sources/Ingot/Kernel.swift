@@ -11,6 +11,10 @@ public final class Kernel: @unchecked Sendable {
   // Unchecked: pipeline states may be used from any thread; `rules` is never written after init.
 
   public let name: String
+  /// The pipeline's: the name, then each constant that was given a value, as in `softmax|0:b1|1:i128`.
+  public let label: String
+  /// The function constants that were given values, by index.
+  public let constants: [KernelConstant]
   /// Buffers by index, then threadgroup memory by index.
   public let arguments: [KernelArgument]
   /// Threads that one threadgroup of this kernel may have.
@@ -33,8 +37,13 @@ public final class Kernel: @unchecked Sendable {
   /// The last encoder that noted this kernel.
   let mark = Atomic<UInt64>(0)
 
-  init(name: String, pipeline: any MTLComputePipelineState, arguments: [KernelArgument], deviceID: UInt64) {
+  init(
+    name: String, label: String, constants: [KernelConstant], pipeline: any MTLComputePipelineState,
+    arguments: [KernelArgument], deviceID: UInt64
+  ) {
     self.name = name
+    self.label = label
+    self.constants = constants
     self.arguments = arguments
     self.deviceID = deviceID
     metalPipeline = pipeline
@@ -55,7 +64,7 @@ public final class Kernel: @unchecked Sendable {
 }
 
 extension Kernel: CustomStringConvertible {
-  public var description: String { "Kernel(\(name)(\(arguments.map(\.name).joined(separator: ", "))))" }
+  public var description: String { "Kernel(\(label)(\(arguments.map(\.name).joined(separator: ", "))))" }
 }
 
 /// What the argument at one position accepts, without references.

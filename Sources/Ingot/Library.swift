@@ -18,14 +18,16 @@ public final class Library: @unchecked Sendable {
   private let metalDevice: any MTLDevice
   private let deviceID: UInt64
   /// A kernel is made at its first use, under its own lock: others need not wait for its compilation.
-  private let kernels: [String: Once<Kernel>]
+  private let kernels: [String: Slot]
+  /// Kernels with values for their function constants.
+  let variants = RecentlyUsed<Variant, Once<Kernel>>(capacity: 1024)
 
   init(metal: any MTLLibrary, device: Device) {
     metalLibrary = metal
     metalDevice = device.metalDevice
     deviceID = device.id
     kernelNames = metal.functionNames.sorted()
-    kernels = Dictionary(kernelNames.map { ($0, Once()) }, uniquingKeysWith: { first, _ in first })
+    kernels = Dictionary(kernelNames.map { ($0, Slot()) }, uniquingKeysWith: { first, _ in first })
     LiveObjects.Counters.libraries.increment()
   }
 
@@ -33,19 +35,26 @@ public final class Library: @unchecked Sendable {
 
   /// The kernel of that name; its pipeline is made at the first call (`makeComputePipelineState`).
   ///
-  /// Throws `.argument` with the names there are if it is none of them, `.pipeline` if Metal cannot make it.
+  /// Throws `.argument` with the names there are if it is none of them, or if its function constants need values;
+  /// `.pipeline` if Metal cannot make it.
   public func kernel(_ name: String) throws(IngotError) -> Kernel {
-    guard let kernel = kernels[name] else { throw unknown(name) }
-    return try kernel.value { () throws(IngotError) in
-      try withAutoreleasePool { () throws(IngotError) in try makeKernel(name) }
+    try slot(name).kernel.value { () throws(IngotError) in
+      try withAutoreleasePool { () throws(IngotError) in try makeKernel(name, constants: nil) }
     }
   }
 
-  private func makeKernel(_ name: String) throws(IngotError) -> Kernel {
-    guard let function = metalLibrary.makeFunction(name: name), function.functionType == .kernel else {
-      throw IngotError(.pipeline, "'\(name)' is no kernel, or has function constants that need values")
+  func slot(_ name: String) throws(IngotError) -> Slot {
+    guard let slot = kernels[name] else { throw unknown(name) }
+    return slot
+  }
+
+  func makeKernel(_ name: String, constants: [KernelConstant]?) throws(IngotError) -> Kernel {
+    let function = try function(name, constants)
+    guard function.functionType == .kernel else {
+      throw IngotError(.pipeline, "'\(name)' is no kernel")
     }
-    let (pipeline, reflection) = try makePipeline(function, name)
+    let label = ([name] + (constants ?? []).map(\.description)).joined(separator: "|")
+    let (pipeline, reflection) = try makePipeline(function, name, label)
     let bindings = reflection?.bindings ?? []
     if let (argument, kind) = KernelArgument.unsupported(in: bindings) {
       throw IngotError(
@@ -59,14 +68,16 @@ public final class Library: @unchecked Sendable {
         "argument '\(strange.name)' of kernel '\(name)' is in slot \(strange.index); Metal has \(Bindings.slots)"
       )
     }
-    return Kernel(name: name, pipeline: pipeline, arguments: arguments, deviceID: deviceID)
+    return Kernel(
+      name: name, label: label, constants: constants ?? [], pipeline: pipeline, arguments: arguments,
+      deviceID: deviceID)
   }
 
   private func makePipeline(
-    _ function: any MTLFunction, _ name: String
+    _ function: any MTLFunction, _ name: String, _ label: String
   ) throws(IngotError) -> (any MTLComputePipelineState, MTLComputePipelineReflection?) {
     let descriptor = MTLComputePipelineDescriptor()
-    descriptor.label = name
+    descriptor.label = label
     descriptor.computeFunction = function
     do {
       return try metalDevice.makeComputePipelineState(

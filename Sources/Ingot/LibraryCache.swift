@@ -1,5 +1,4 @@
 import Metal
-import Synchronization
 
 /// The libraries of one device, by content. It holds no device, and so keeps none alive.
 final class LibraryCache: Sendable {
@@ -11,40 +10,15 @@ final class LibraryCache: Sendable {
     let options: CompileOptions
   }
 
-  private struct Entry {
-    let library: Once<Library>
-    var lastUse: UInt64
-  }
+  private let libraries = RecentlyUsed<Key, Once<Library>>(capacity: capacity)
 
-  private struct State {
-    var entries: [Key: Entry] = [:]
-    var uses: UInt64 = 0
-  }
-
-  private let state = Mutex(State())
-
-  var count: Int { state.withLock { $0.entries.count } }
+  var count: Int { libraries.count }
 
   func library(source: String, options: CompileOptions, device: Device) throws(IngotError) -> Library {
-    let slot = slot(for: Key(source: source, options: options))
-    return try slot.value { () throws(IngotError) in
+    let library = libraries.value(for: Key(source: source, options: options)) { Once() }
+    return try library.value { () throws(IngotError) in
       try withAutoreleasePool { () throws(IngotError) in try device.compileAnew(source, options) }
     }
-  }
-
-  private func slot(for key: Key) -> Once<Library> {
-    state.withLock { state in
-      state.uses += 1
-      let library = state.entries[key]?.library ?? Once()
-      state.entries[key] = Entry(library: library, lastUse: state.uses)
-      if state.entries.count > Self.capacity { Self.removeOldest(from: &state) }
-      return library
-    }
-  }
-
-  private static func removeOldest(from state: inout State) {
-    guard let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse }) else { return }
-    state.entries[oldest.key] = nil
   }
 }
 

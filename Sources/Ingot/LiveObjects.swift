@@ -15,6 +15,8 @@ public enum LiveObjects {
   public static var kernels: Int { Counters.kernels.load(ordering: .relaxed) }
   public static var encoders: Int { Counters.encoders.load(ordering: .relaxed) }
   public static var submissions: Int { Counters.submissions.load(ordering: .relaxed) }
+  /// Those of the user.
+  public static var residencySets: Int { Counters.residencySets.load(ordering: .relaxed) }
   /// Objects of the software Metal; 0 with Apple's.
   public static var metalObjects: Int { Platform.liveMetalObjects }
 
@@ -25,6 +27,7 @@ public enum LiveObjects {
     static let kernels = Atomic<Int>(0)
     static let encoders = Atomic<Int>(0)
     static let submissions = Atomic<Int>(0)
+    static let residencySets = Atomic<Int>(0)
   }
 }
 

@@ -1,125 +1,83 @@
-import Metal
-import Synchronization
-
 /// Makes buffers whose memory is used again.
 ///
 ///     let pool = Pool(device)
 ///     for _ in 0..<1000 { let scratch = try pool.empty([1 << 20], .float32); ... }
 ///
-/// A block goes back by itself: when the last buffer, encoder and unfinished submission that uses it is gone. So no
-/// block ever has two owners, and nothing is returned twice or to the wrong pool. Blocks come in size classes; the
-/// rounded capacity never shows in a buffer. Cached blocks stay resident until `trim()` or until the pool goes.
-/// A pool may be used from any thread.
-public final class Pool: @unchecked Sendable, BufferMaker {
-  // Unchecked: all that changes is under the lock.
-
+/// A block goes back by itself: when the last buffer, encoder, unfinished submission and host view that uses it is gone.
+/// So no block ever has two owners, and nothing is returned twice or to the wrong pool. Blocks come in size classes, the
+/// small ones out of slabs of 1 MiB; the rounded capacity never shows in a buffer. What nobody uses stays resident until
+/// it decays, or until `trim()`, the limits, memory pressure or the end of the pool take it.
+/// A device's own pool, `device.pool`, serves everything that is asked of the device. Pools may be used from any thread.
+public final class Pool: Sendable, BufferMaker {
   public let device: Device
+  let core: PoolCore
 
-  /// A block that nobody uses.
-  private struct Block: @unchecked Sendable {
-    let metal: any MTLBuffer
+  /// A pool of its own, which shares no memory with others.
+  public convenience init(_ device: Device) { self.init(device, PoolCore(device.memory)) }
+
+  init(_ device: Device, _ core: PoolCore) {
+    self.device = device
+    self.core = core
   }
 
-  private struct State {
-    /// By capacity. The last one that came back is the first to go out: it may still be in the processor's cache.
-    var free: [Int: [Block]] = [:]
-    var counts = PoolStatistics()
+  deinit {
+    // Buffers outlive their pool; what it cached does not. A device's own pool lives as long as the device.
+    if core !== device.poolCore { core.close() }
   }
 
-  private let state = Mutex(State())
+  /// The pool that devices make their buffers with in the present task or thread; nil for their own.
+  @TaskLocal static var current: Pool?
 
-  public init(_ device: Device) { self.device = device }
-
-  deinit { trim() }
-
-  public var statistics: PoolStatistics { state.withLock { $0.counts } }
-
-  /// Gives the memory of all cached blocks back to the system; returns how many bytes that are.
-  @discardableResult
-  public func trim() -> Int {
-    let (free, bytes) = state.withLock { state in
-      defer {
-        state.free = [:]
-        (state.counts.freeBytes, state.counts.freeBlocks) = (0, 0)
-      }
-      return (state.free, state.counts.freeBytes)
-    }
-    for block in free.values.joined() { device.residency?.retire(block.metal) }
-    return bytes
+  /// Calls `body` with this pool in place of the device's own.
+  ///
+  ///     try pool.use { try step() }  // what step() makes with `device.zeros` is of this pool
+  public func use<T>(_ body: () throws -> T) rethrows -> T {
+    try Self.$current.withValue(self, operation: body)
   }
 
-  public func makeBuffer(
-    dtype: DType, shape: [Int], initial: UnsafeRawBufferPointer?, label: String?
-  ) throws(IngotError) -> Buffer {
-    try device.makeBuffer(dtype, shape, initial) { (length) throws(IngotError) in
-      let block = try block(of: min(SizeClass.capacity(for: length), device.maxBufferLength))
-      return Storage(device: device, metal: block.metal, length: length, label: label, pool: self)
-    }
-  }
+  /// Of its memory, which `HostView.poolID` names; never reused.
+  public var id: UInt64 { core.id }
 
-  private func block(of capacity: Int) throws(IngotError) -> Block {
-    if let block = takeCached(capacity) { return block }
-    let block = try Block(metal: allocate(capacity))
-    device.residency?.add(block.metal)
-    state.withLock { state in
-      state.counts.misses += 1
-      state.counts.use(capacity)
-    }
-    return block
-  }
+  public var statistics: PoolStatistics { core.statistics }
 
-  private func takeCached(_ capacity: Int) -> Block? {
-    state.withLock { state in
-      guard let block = state.free[capacity]?.popLast() else { return nil }
-      state.counts.hits += 1
-      state.counts.freeBlocks -= 1
-      state.counts.freeBytes -= capacity
-      state.counts.use(capacity)
-      return block
-    }
-  }
+  /// Lets `statistics.highWater` begin anew with what is used now.
+  public func resetHighWater() { core.resetHighWater() }
 
-  /// Before memory is said to be short, the cached blocks of other capacities go.
-  private func allocate(_ capacity: Int) throws(IngotError) -> any MTLBuffer {
-    do throws(IngotError) {
-      return try Storage.allocate(capacity, on: device)
-    } catch {
-      guard trim() > 0 else { throw error }
-      return try Storage.allocate(capacity, on: device)
-    }
-  }
-
-  /// Takes back a block that nobody uses any more. No call of Metal is made under the lock: this may be the thread
-  /// that runs Metal's completed handlers.
-  func recycle(_ metal: any MTLBuffer) {
-    let block = Block(metal: metal)
-    let capacity = metal.length
-    state.withLock { state in
-      state.free[capacity, default: []].append(block)
-      state.counts.usedBytes -= capacity
-      state.counts.freeBytes += capacity
-      state.counts.freeBlocks += 1
-    }
+  /// Makes all the buffers or, if it throws, none; their contents are undefined until they are written.
+  ///
+  ///     let parts = try pool.allocBatch([([64, 64], .float32), ([64], .int32)])
+  ///
+  /// Throws as `empty`. Their residency is committed once, with the next submission.
+  public func allocBatch(
+    _ requests: [(shape: [Int], dtype: DType)], label: String? = nil
+  ) throws(IngotError) -> [Buffer] {
+    // Sizes that cannot be are found before any memory is touched.
+    for request in requests { try device.checkLength(Layout(dtype: request.dtype, shape: request.shape)) }
+    var buffers: [Buffer] = []
+    for request in requests { try buffers.append(empty(request.shape, request.dtype, label: label)) }
+    return buffers
   }
 }
 
-/// What a pool has done and holds; bytes are those of whole blocks.
-public struct PoolStatistics: Sendable, Equatable {
-  /// Bytes of blocks that somebody uses.
-  public fileprivate(set) var usedBytes = 0
-  /// Bytes of cached blocks.
-  public fileprivate(set) var freeBytes = 0
-  public fileprivate(set) var freeBlocks = 0
-  /// Requests that a cached block served, and those that it took a new one for.
-  public fileprivate(set) var hits = 0
-  public fileprivate(set) var misses = 0
-  /// The most bytes that were ever used at a time.
-  public fileprivate(set) var highWater = 0
-
-  public var totalBytes: Int { usedBytes + freeBytes }
-
-  fileprivate mutating func use(_ capacity: Int) {
-    usedBytes += capacity
-    highWater = max(highWater, usedBytes)
+extension Device {
+  /// Its own pool, which serves what is asked of the device, unless another pool is in use.
+  public var pool: Pool {
+    ownPool.withLock { own in
+      if let pool = own.pool { return pool }
+      let pool = Pool(self, poolCore)
+      own.pool = pool
+      return pool
+    }
   }
+
+  /// Where buffers that are asked of the device get their memory now.
+  var currentPool: PoolCore {
+    if let pool = Pool.current, pool.device === self { return pool.core }
+    return poolCore
+  }
+}
+
+/// A pool's public object, which holds the device, so the device does not hold it.
+struct WeakPool {
+  weak var pool: Pool?
 }

@@ -72,6 +72,14 @@ extension MTLDataType {
     return nil
   }
 
+  /// The type of a scalar or vector of up to four.
+  init?(_ dtype: DType, width: Int) {
+    guard (1...4).contains(width), let first = Self.vectors.first(where: { $0.1 == dtype })?.0 else {
+      return nil
+    }
+    self.init(rawValue: first.rawValue + RawValue(width - 1))
+  }
+
   /// A scalar is followed by its vectors of 2, 3 and 4.
   private static let vectors: [(MTLDataType, DType)] = [
     (.float, .float32), (.half, .float16), (.bfloat, .bfloat16), (.bool, .bool), (.char, .int8),

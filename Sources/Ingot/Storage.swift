@@ -1,73 +1,174 @@
 import Metal
 import Synchronization
 
-/// An allocation that was handed out: what buffers are windows on, and what submissions use.
+/// What was handed out: what buffers are windows on, with an identity, stamps and a lifetime of its own.
 ///
-/// Encoders and unfinished submissions hold it, so it is let go of only when none of them uses it any more.
+/// Its memory is a block, which it gets at once or, if it is lazy, at its first use, and which a reset of the pool takes
+/// back: then the storage has expired, and every use of it is an error.
 final class Storage: @unchecked Sendable {
-  // Unchecked: Metal's buffer is only read here, but for its label, which has a lock.
+  // Unchecked: the place is written once, under the lock, before the lease says that it is there.
 
   let id: UInt64
   let device: Device
-  let metal: any MTLBuffer
-  let contents: UnsafeMutableRawPointer
   let length: Int
+  /// Whether neither host nor GPU may write it.
+  let isReadOnly: Bool
   /// Which encoder has it in its list, and where: see `EncoderUses`.
   let mark = Atomic<UInt64>(0)
 
-  private let pool: Pool?
-  private let stamps = Mutex(Stamps())
-  private let labelLock: Mutex<String?>
+  /// Of its block.
+  let lease: Lease
+  // The place. Valid while the lease is `.ready`; what is used longer holds the block.
+  @exclusivity(unchecked) private(set) unowned(unsafe) var metal: (any MTLBuffer)!
+  /// Where it begins in Metal's buffer.
+  @exclusivity(unchecked) private(set) var base = 0
+  /// nil where the host cannot reach it.
+  @exclusivity(unchecked) private(set) var contents: UnsafeMutableRawPointer?
+  /// What tells its bytes from all others.
+  @exclusivity(unchecked) private(set) var address: UInt = 0
 
-  private static let identifiers = Identifiers()
+  /// Whose block it has, had, or is going to have; nil for an allocation of its own.
+  let pool: PoolCore?
 
-  /// Memory of its own.
-  convenience init(device: Device, length: Int, label: String?) throws(IngotError) {
-    let metal = try Self.allocate(length, on: device)
-    device.residency?.add(metal)
-    self.init(device: device, metal: metal, length: length, label: label, pool: nil)
+  struct State {
+    /// What a lazy storage is made of.
+    var pending: Pending?
+    var label: String?
+    /// Which submissions use which bytes. Never many: finished ones are dropped when a new one comes.
+    var stamps: [Stamp] = []
+    /// How often that has changed for the worse; nil until somebody wants to know.
+    var uses: UseCount?
   }
 
-  /// The first `length` bytes of memory that goes back to `pool`, or away if there is none.
-  init(device: Device, metal: any MTLBuffer, length: Int, label: String?, pool: Pool?) {
+  /// How a lazy storage gets its memory.
+  struct Pending {
+    let source: any BlockSource
+    /// One element, which all are going to be.
+    let element: [UInt8]
+  }
+
+  let state: Mutex<State>
+  private let counters: MemoryCounters
+  private static let identifiers = Identifiers()
+
+  /// The first `length` bytes of a block, or what `isReadOnly` says of a file or of foreign memory.
+  init(_ block: Block, length: Int, device: Device, label: String?, isReadOnly: Bool = false) {
     id = Self.identifiers.next()
     self.device = device
-    self.metal = metal
+    counters = device.memory.ledger.counters
     self.length = length
-    self.pool = pool
-    contents = metal.contents()
-    labelLock = Mutex(label)
-    if label != nil || pool != nil { withAutoreleasePool { metal.label = label } }
+    self.isReadOnly = isReadOnly
+    pool = block.pool
+    lease = Lease(length: length, block: block)
+    state = Mutex(State(label: label))
+    LiveObjects.Counters.storages.increment()
+    place(in: block, label)
+    counters.addStorage(length)
+    // From here on a reset may take it.
+    block.enrol(lease)
+  }
+
+  /// Bytes that take their memory at their first use.
+  init(lazily pending: Pending, length: Int, device: Device, label: String?) {
+    id = Self.identifiers.next()
+    self.device = device
+    counters = device.memory.ledger.counters
+    self.length = length
+    isReadOnly = false
+    pool = pending.source as? PoolCore
+    lease = Lease(length: length)
+    state = Mutex(State(pending: pending, label: label))
     LiveObjects.Counters.storages.increment()
   }
 
   deinit {
-    if let pool { pool.recycle(metal) } else { device.residency?.retire(metal) }
+    pool?.withdraw(lease)
+    if isReady { counters.removeStorage(length) }
+    lease.deallocate()
     LiveObjects.Counters.storages.decrement()
   }
 
-  /// Memory that was dropped is held by the residency set until its next commit, so that comes before giving up.
-  static func allocate(_ length: Int, on device: Device) throws(IngotError) -> any MTLBuffer {
-    let metal = withAutoreleasePool {
-      if let metal = device.metalDevice.makeBuffer(length: length, options: .storageModeShared) {
-        return metal as (any MTLBuffer)?
+  private func place(in block: Block, _ label: String?) {
+    base = block.offset
+    block.withAllocation { allocation in
+      metal = allocation.metal
+      contents = block.contents
+      address = contents.map { UInt(bitPattern: $0) } ?? UInt(allocation.metal.gpuAddress) + UInt(base)
+      // Metal has no names for parts of a buffer.
+      if block.isWhole {
+        allocation.setLabel(label)
+        allocation.settle(self)
       }
-      guard let residency = device.residency, residency.flush() else { return nil }
-      return device.metalDevice.makeBuffer(length: length, options: .storageModeShared)
     }
-    if let metal { return metal }
-    throw IngotError(
-      .outOfMemory,
-      "Metal has no memory for a buffer of \(length) bytes; \(device.metalDevice.currentAllocatedSize) are"
-        + " allocated on \(device.name), which works well up to \(device.recommendedWorkingSet)")
+  }
+
+  /// Whether it has its memory: neither not yet, nor no more.
+  var isReady: Bool {
+    @inline(__always) get { lease.phase == .ready }
+  }
+
+  /// Whether the host can reach it. What has no memory yet, or no more, is not private.
+  var isHostVisible: Bool { !isReady || contents != nil }
+
+  /// Whether it has had its memory.
+  var isAllocated: Bool { lease.phase != .unallocated }
+
+  /// The right to its memory, which the caller keeps as long as it uses it. A lazy storage is allocated.
+  ///
+  /// Throws `.closed` after the pool's reset, `.outOfMemory` if there is no memory.
+  func hold() throws(IngotError) -> Block {
+    if let block = lease.block { return block }
+    return try state.withLock { (state) throws(IngotError) in
+      // Another thread may have been quicker.
+      if let block = lease.block { return block }
+      guard let pending = state.pending else { throw expired }
+      let block = try pending.source.block(of: length)
+      place(in: block, state.label)
+      if !pending.element.isEmpty { pending.element.withUnsafeBytes { fill(with: $0) } }
+      state.pending = nil
+      counters.addStorage(length)
+      lease.begin(block)
+      block.enrol(lease)
+      return block
+    }
+  }
+
+  /// Sees to it that it has its memory. Throws as `hold()`.
+  @inline(__always)
+  func prepare() throws(IngotError) {
+    if !isReady { _ = try hold() }
+  }
+
+  /// Throws `.closed` after the pool's reset.
+  func checkIsOpen() throws(IngotError) {
+    if isExpired { throw expired }
+  }
+
+  /// Expires if it has had no memory yet; returns whether it has.
+  func expireUnallocated() -> Bool {
+    state.withLock { state in
+      guard state.pending != nil else { return false }
+      state.pending = nil
+      _ = lease.expire()
+      return true
+    }
+  }
+
+  var isExpired: Bool { lease.phase == .expired }
+
+  private var expired: IngotError {
+    IngotError(
+      .closed,
+      "the buffer went back to its pool, by reset() or release(); nobody can use it any more: make another"
+    )
   }
 
   var label: String? {
-    get { labelLock.withLock { $0 } }
+    get { state.withLock { $0.label } }
     set {
-      labelLock.withLock {
-        $0 = newValue
-        withAutoreleasePool { metal.label = newValue }
+      state.withLock { state in
+        state.label = newValue
+        if let block = lease.block, block.isWhole { block.allocation.setLabel(newValue) }
       }
     }
   }
@@ -75,62 +176,6 @@ final class Storage: @unchecked Sendable {
   /// Copies `bytes` over the whole memory, or repeats them if they are one element.
   func fill(with bytes: UnsafeRawBufferPointer) {
     let target = UnsafeMutableRawBufferPointer(start: contents, count: length)
-    switch bytes.count {
-    case length: target.copyMemory(from: bytes)
-    case 1: target.initializeMemory(as: UInt8.self, repeating: bytes[0])
-    case 2: target.initializeMemory(as: UInt16.self, repeating: bytes.loadUnaligned(as: UInt16.self))
-    case 4: target.initializeMemory(as: UInt32.self, repeating: bytes.loadUnaligned(as: UInt32.self))
-    default: target.initializeMemory(as: UInt64.self, repeating: bytes.loadUnaligned(as: UInt64.self))
-    }
-  }
-}
-
-/// Which submissions use which bytes of a storage.
-struct Stamps {
-  struct Stamp {
-    let ticket: UInt64
-    let bytes: UsedBytes
-  }
-
-  /// Never many: finished ones are dropped when a new one comes.
-  var all: [Stamp] = []
-}
-
-extension Storage {
-  /// Says that the submission with this ticket uses the memory.
-  func stamp(_ ticket: UInt64, _ bytes: UsedBytes) {
-    stamps.withLock { stamps in
-      if !stamps.all.isEmpty { stamps.all.removeAll { !device.queue.isUnfinished($0.ticket) } }
-      stamps.all.append(Stamps.Stamp(ticket: ticket, bytes: bytes))
-    }
-  }
-
-  /// The stamps that may stand in the way of host access.
-  private func candidates(_ access: Access, _ buffer: Buffer) -> [Stamps.Stamp] {
-    let (start, end) = buffer.addresses
-    return stamps.withLock { stamps in
-      stamps.all.isEmpty
-        ? [] : stamps.all.filter { $0.bytes.conflict(start, end, writes: access.contains(.write)) }
-    }
-  }
-
-  func wait(for access: Access, to buffer: Buffer, until deadline: UInt64) throws(IngotError) {
-    for stamp in candidates(access, buffer) {
-      guard let work = device.queue.unfinished(stamp.ticket) else { continue }
-      guard work.wait(until: deadline) else {
-        throw IngotError(.timeout, "\(work.name) is not done yet; it goes on")
-      }
-    }
-  }
-
-  func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
-    let (start, end) = buffer.addresses
-    for stamp in candidates(access, buffer) {
-      guard let work = device.queue.unfinished(stamp.ticket) else { continue }
-      let isWritten = stamp.bytes.written.overlaps(start, end)
-      throw IngotError(
-        .inFlight,
-        "\(work.name) still \(isWritten ? "writes" : "reads") this \(buffer); wait for it before host access")
-    }
+    if bytes.count == length { target.copyMemory(from: bytes) } else { target.fill(repeating: bytes) }
   }
 }

@@ -8,15 +8,18 @@
 public final class Submission: Sendable {
   /// Dispatches in it.
   public let dispatches: Int
-  /// Barriers that Ingot put between them.
+  /// Barriers between them, those that `CommandEncoder.barrier` was called for among them.
   public let barriers: Int
+  /// Dispatches that were checked for conflicts with what came before, and needed no barrier.
+  public let barriersSpared: Int
 
   let work: Work
 
-  init(work: Work, dispatches: Int, barriers: Int) {
+  init(work: Work, statistics: EncoderStatistics) {
     self.work = work
-    self.dispatches = dispatches
-    self.barriers = barriers
+    dispatches = statistics.dispatches
+    barriers = statistics.barriers
+    barriersSpared = statistics.barriersSpared
     LiveObjects.Counters.submissions.increment()
   }
 
@@ -26,9 +29,9 @@ public final class Submission: Sendable {
   public var label: String { work.label }
   /// Whether the GPU has finished or failed.
   public var isDone: Bool { work.isDone }
-  public var isFailed: Bool { error != nil }
+  public var isFailed: Bool { work.outcome?.error != nil }
   /// Why it failed (`.commandBuffer`); nil before it is done and if all went well.
-  public var error: IngotError? { work.outcome?.error }
+  public var error: IngotError? { work.tell() }
   /// When the GPU began, in seconds on the host's clock; 0 until it is done.
   public var gpuStart: Double { work.outcome?.gpuStart ?? 0 }
   /// When the GPU ended, in seconds on the host's clock; 0 until it is done.

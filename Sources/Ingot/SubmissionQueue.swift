@@ -9,14 +9,19 @@ final class SubmissionQueue: @unchecked Sendable {
 
   let metal: any MTLCommandQueue
   let slots = CommandSlots()
+  /// Is told when work begins and when all of it has ended. Set before the first submission.
+  var keepAlive: KeepAlive?
 
-  private struct State {
+  struct State {
     var lastTicket: UInt64 = 0
     /// By ticket; never more than there are slots.
     var unfinished: [Work] = []
+    /// What failed and nobody has been told of, in the order of its end.
+    var failures: [Work] = []
   }
 
-  private let state = Mutex(State())
+  let state = Mutex(State())
+  let failureCount = Atomic<Int>(0)
   /// Every ticket up to this one has finished.
   private let finishedThrough = Atomic<UInt64>(0)
 
@@ -34,6 +39,7 @@ final class SubmissionQueue: @unchecked Sendable {
     return state.withLock { state in
       state.lastTicket += 1
       let work = Work(ticket: state.lastTicket, label: label, uses: uses)
+      if state.unfinished.isEmpty { keepAlive?.workBegins() }
       state.unfinished.append(work)
       return work
     }
@@ -43,8 +49,10 @@ final class SubmissionQueue: @unchecked Sendable {
   func finish(_ work: Work) {
     state.withLock { state in
       state.unfinished.removeAll { $0 === work }
+      if work.hasFailed { keep(work, in: &state) }
       let firstUnfinished = state.unfinished.first?.ticket ?? state.lastTicket + 1
       finishedThrough.store(firstUnfinished - 1, ordering: .releasing)
+      if state.unfinished.isEmpty { keepAlive?.workEnds() }
     }
     slots.free(committed: true)
   }

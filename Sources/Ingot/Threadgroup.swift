@@ -73,7 +73,7 @@ extension CommandEncoder {
 
 extension Extent {
   @inline(__always)
-  fileprivate func isPositive(upTo limit: Int) -> Bool {
+  func isPositive(upTo limit: Int) -> Bool {
     x > 0 && y > 0 && z > 0 && x <= limit && y <= limit && z <= limit
   }
 

@@ -7,6 +7,12 @@ struct UsedBytes: Sendable {
   func conflict(_ start: UInt, _ end: UInt, writes: Bool) -> Bool {
     written.overlaps(start, end) || (writes && read.overlaps(start, end))
   }
+
+  /// Where the last of them ends; nil if there are none.
+  var end: UInt? {
+    let end = max(read.end, written.end)
+    return end == 0 ? nil : end
+  }
 }
 
 /// A set of bytes as at most 8 ranges, or else as the one range that spans them all.
@@ -14,7 +20,7 @@ struct ByteHull: Sendable {
   static let rangeLimit = 8
 
   private var start = UInt.max
-  private var end: UInt = 0
+  private(set) var end: UInt = 0
   /// nil while the hull alone says it all, or has to.
   private var parts: ByteRanges?
   private var isRounded = false

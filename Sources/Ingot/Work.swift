@@ -35,6 +35,7 @@ final class Work: @unchecked Sendable {
   let label: String
 
   private let finished = Atomic<Bool>(false)
+  private let told = Atomic<Bool>(false)
   private var result = Outcome()
   private let pending: Mutex<Pending>
 
@@ -55,6 +56,19 @@ final class Work: @unchecked Sendable {
 
   /// nil until it is done.
   var outcome: Outcome? { isDone ? result : nil }
+
+  /// Whether it failed; for its queue, which is told before anyone else.
+  var hasFailed: Bool { result.error != nil }
+
+  /// Whether somebody knows how it ended.
+  var isTold: Bool { told.load(ordering: .relaxed) }
+
+  /// Why it failed, for somebody who is going to know then; nil if it did not, or is not done.
+  func tell() -> IngotError? {
+    guard let error = outcome?.error else { return nil }
+    told.store(true, ordering: .relaxed)
+    return error
+  }
 }
 
 // Waiting.
@@ -124,7 +138,7 @@ extension Work {
     result.gpuStart = commandBuffer.gpuStartTime
     result.gpuEnd = commandBuffer.gpuEndTime
     guard commandBuffer.status != .completed else { return }
-    result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.name))
+    result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))
   }
 
   private func publish() -> [Waiter] {

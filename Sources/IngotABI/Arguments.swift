@@ -28,6 +28,15 @@ func duration(_ nanoseconds: UInt64) -> Duration? {
   nanoseconds == .max ? nil : .nanoseconds(Int64(clamping: nanoseconds))
 }
 
+/// The other way round; more than fits is for ever.
+func nanoseconds(_ duration: Duration?) -> UInt64 {
+  guard let (seconds, attoseconds) = duration?.components, let seconds = UInt64(exactly: seconds) else {
+    return .max
+  }
+  let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+  return overflow ? .max : nanoseconds + UInt64(clamping: attoseconds / 1_000_000_000)
+}
+
 extension Text {
   /// The text at a C pointer; broken UTF-8 is repaired.
   static func read(_ pointer: UnsafePointer<CChar>?, _ name: StaticString) throws(IngotError) -> String {

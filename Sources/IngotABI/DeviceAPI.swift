@@ -30,7 +30,8 @@ private func open(_ index: Int64, _ flags: DeviceFlags) throws(IngotError) -> De
   let requireGPU = flags.contains(.requireGPU)
   if flags.contains(.isolated) {
     return try Device.isolated(
-      index: index, requireGPU: requireGPU, residency: !flags.contains(.noResidency))
+      index: index, requireGPU: requireGPU, residency: !flags.contains(.noResidency),
+      manualTime: flags.contains(.manualTime))
   }
   if let index { return try Device.at(index, requireGPU: requireGPU) }
   return try Device.default(requireGPU: requireGPU)
@@ -43,7 +44,8 @@ private struct DeviceFlags: OptionSet {
   static let isolated = DeviceFlags(rawValue: UInt32(INGOT_DEVICE_ISOLATED))
   static let requireGPU = DeviceFlags(rawValue: UInt32(INGOT_DEVICE_REQUIRE_GPU))
   static let noResidency = DeviceFlags(rawValue: UInt32(INGOT_DEVICE_NO_RESIDENCY))
-  static let all: DeviceFlags = [.isolated, .requireGPU, .noResidency]
+  static let manualTime = DeviceFlags(rawValue: UInt32(INGOT_DEVICE_MANUAL_TIME))
+  static let all: DeviceFlags = [.isolated, .requireGPU, .noResidency, .manualTime]
 
   init(rawValue: UInt32) { self.rawValue = rawValue }
 
@@ -53,9 +55,11 @@ private struct DeviceFlags: OptionSet {
       throw IngotError(
         .argument, "flags is \(flags); what is known is INGOT_DEVICE_*, together \(Self.all.rawValue)")
     }
-    guard contains(.isolated) || !contains(.noResidency) else {
+    guard contains(.isolated) || isDisjoint(with: [.noResidency, .manualTime]) else {
       throw IngotError(
-        .argument, "INGOT_DEVICE_NO_RESIDENCY needs INGOT_DEVICE_ISOLATED: others use the shared device too")
+        .argument,
+        "INGOT_DEVICE_NO_RESIDENCY and INGOT_DEVICE_MANUAL_TIME need INGOT_DEVICE_ISOLATED: others use the shared"
+          + " device too")
     }
   }
 }
@@ -98,7 +102,49 @@ public func ingot_device_get_statistics(
     value.residency_commits = UInt64(clamping: current.residencyCommits)
     value.submissions = UInt64(clamping: current.submissions)
     value.unfinished = UInt64(clamping: current.unfinished)
+    value.residency_sets = UInt64(clamping: current.residencySets)
+    value.resident_bytes = UInt64(clamping: current.residentBytes)
+    value.unwired_bytes = UInt64(clamping: current.unwiredBytes)
+    value.residency_requests = UInt64(clamping: current.residencyRequests)
+    value.residency_wake_ups = UInt64(clamping: current.residencyWakeUps)
     result.fill(value)
+  }
+}
+
+@c @implementation
+public func ingot_device_get_memory_stats(
+  _ device: OpaquePointer?, _ stats: UnsafeMutablePointer<ingot_memory_stats>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    let result = try Struct(stats, "stats")
+    let current = device.memoryStatistics
+    var value = ingot_memory_stats()
+    (value.pooled_count, value.pooled_bytes) = numbers(current.pooled)
+    (value.exact_count, value.exact_bytes) = numbers(current.exact)
+    (value.wrapped_count, value.wrapped_bytes) = numbers(current.wrapped)
+    (value.mapped_count, value.mapped_bytes) = numbers(current.mapped)
+    (value.adopted_count, value.adopted_bytes) = numbers(current.adopted)
+    (value.storage_count, value.storage_bytes) = numbers(current.storages)
+    (value.resident_count, value.resident_bytes) = numbers(current.resident)
+    value.total_bytes = UInt64(clamping: current.totalBytes)
+    value.used_bytes = UInt64(clamping: current.usedBytes)
+    value.free_bytes = UInt64(clamping: current.freeBytes)
+    value.peak_total_bytes = UInt64(clamping: current.peakTotalBytes)
+    value.peak_used_bytes = UInt64(clamping: current.peakUsedBytes)
+    result.fill(value)
+  }
+}
+
+private func numbers(_ use: MemoryUse) -> (UInt64, UInt64) {
+  (UInt64(clamping: use.count), UInt64(clamping: use.bytes))
+}
+
+@c @implementation
+public func ingot_device_reset_peak(_ device: OpaquePointer?) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    device.resetPeak()
   }
 }
 
@@ -110,6 +156,14 @@ public func ingot_device_supports(
     let device: Device = try object(device)
     let result = try required(supported, "supported")
     result.pointee = device.supports(family: Int(family)) ? 1 : 0
+  }
+}
+
+@c @implementation
+public func ingot_device_advance_time(_ device: OpaquePointer?, _ nanoseconds: UInt64) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    try device.advanceTime(by: duration(nanoseconds) ?? .seconds(Int64.max))
   }
 }
 

@@ -13,7 +13,7 @@ public func ingot_encoder_create(
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
     guard let ordering = Ordering(rawValue: ordering) else {
-      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 or 1")
+      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
     }
     result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
   }
@@ -90,6 +90,7 @@ public func ingot_submission_get_info(
     value.dispatches = UInt64(clamping: submission.dispatches)
     value.barriers = UInt64(clamping: submission.barriers)
     Text.write(submission.label, toMember: &value.label)
+    value.barriers_spared = UInt64(clamping: submission.barriersSpared)
     result.fill(value)
   }
 }

@@ -10,6 +10,30 @@ enum HandleKind: UInt8 {
   case kernel
   case encoder
   case submission
+  case pool
+  case file
+  case residencySet
+  case view
+  case mapping
+}
+
+extension HandleKind: CustomStringConvertible {
+  /// As the names of the functions of ingot.h have it.
+  var description: String {
+    switch self {
+    case .device: "device"
+    case .buffer: "buffer"
+    case .library: "library"
+    case .kernel: "kernel"
+    case .encoder: "encoder"
+    case .submission: "submission"
+    case .pool: "pool"
+    case .file: "file"
+    case .residencySet: "residency_set"
+    case .view: "view"
+    case .mapping: "mapping"
+    }
+  }
 }
 
 /// The bits of a handle: slot (32), generation (28, never 0), kind (4).

@@ -88,6 +88,7 @@ public func ingot_kernel_get_info(
     value.max_threads_per_threadgroup = UInt64(clamping: kernel.maxThreadsPerThreadgroup)
     value.thread_execution_width = UInt64(clamping: kernel.threadExecutionWidth)
     value.static_threadgroup_memory = UInt64(clamping: kernel.staticThreadgroupMemory)
+    value.constant_count = UInt64(clamping: kernel.constants.count)
     result.fill(value)
   }
 }
@@ -121,6 +122,32 @@ extension ingot_argument_info {
     is_used = argument.isUsed ? 1 : 0
     takes_inline = argument.takesInline ? 1 : 0
     Text.write(argument.name, toMember: &name)
+  }
+}
+
+@c @implementation
+public func ingot_kernel_get_label(
+  _ kernel: OpaquePointer?, _ text: UnsafeMutablePointer<CChar>?, _ capacity: UInt64,
+  _ length: UnsafeMutablePointer<UInt64>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let kernel: Kernel = try object(kernel)
+    let whole = Text.write(kernel.label, to: text, capacity: capacity)
+    length?.pointee = whole
+  }
+}
+
+@c @implementation
+public func ingot_kernel_suggest_group(
+  _ kernel: OpaquePointer?, _ grid_x: UInt64, _ grid_y: UInt64, _ grid_z: UInt64,
+  _ group: UnsafeMutablePointer<UInt64>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let kernel: Kernel = try object(kernel)
+    let result = try required(group, "group")
+    let grid = try Extent(integer(grid_x, "grid_x"), integer(grid_y, "grid_y"), integer(grid_z, "grid_z"))
+    let chosen = try kernel.suggestedGroup(for: grid)
+    for (place, extent) in [chosen.x, chosen.y, chosen.z].enumerated() { result[place] = UInt64(extent) }
   }
 }
 

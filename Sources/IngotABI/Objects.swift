@@ -13,6 +13,11 @@ extension Library: HandleObject { static var handleKind: HandleKind { .library }
 extension Kernel: HandleObject { static var handleKind: HandleKind { .kernel } }
 extension CommandEncoder: HandleObject { static var handleKind: HandleKind { .encoder } }
 extension Submission: HandleObject { static var handleKind: HandleKind { .submission } }
+extension ResidencySet: HandleObject { static var handleKind: HandleKind { .residencySet } }
+extension Pool: HandleObject { static var handleKind: HandleKind { .pool } }
+extension MappedFile: HandleObject { static var handleKind: HandleKind { .file } }
+extension HostView: HandleObject { static var handleKind: HandleKind { .view } }
+extension Mapping: HandleObject { static var handleKind: HandleKind { .mapping } }
 
 /// The object of a handle; the type wanted says of which kind it must be.
 @inline(__always)
@@ -23,6 +28,21 @@ func object<T: HandleObject>(_ handle: OpaquePointer?) throws(IngotError) -> T {
   } catch {
     throw IngotError(error)
   }
+}
+
+/// The objects of an array of handles, of which `taker` takes so many.
+func objects<T: HandleObject>(
+  _ list: UnsafePointer<OpaquePointer?>?, _ count: UInt64, atMost most: Int, _ taker: StaticString
+) throws(IngotError) -> [T] {
+  guard count <= most else {
+    throw IngotError(.argument, "a count of \(count) handles; \(taker) takes \(most)")
+  }
+  guard count > 0 else { return [] }
+  guard let list else { throw .null("buffers") }
+  var found: [T] = []
+  found.reserveCapacity(Int(count))
+  for index in 0..<Int(count) { try found.append(object(list[index])) }
+  return found
 }
 
 /// A new handle, which owns the object until it is released.

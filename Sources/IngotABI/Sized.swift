@@ -14,11 +14,20 @@ extension ingot_error_info: SizedStruct { static var firstSize: Int { 352 } }
 extension ingot_live_objects: SizedStruct { static var firstSize: Int { 72 } }
 extension ingot_device_info: SizedStruct { static var firstSize: Int { 328 } }
 extension ingot_device_statistics: SizedStruct { static var firstSize: Int { 48 } }
+extension ingot_memory_stats: SizedStruct { static var firstSize: Int { 160 } }
 extension ingot_buffer_info: SizedStruct { static var firstSize: Int { 312 } }
+extension ingot_file_info: SizedStruct { static var firstSize: Int { 24 } }
+extension ingot_pool_statistics: SizedStruct { static var firstSize: Int { 80 } }
+extension ingot_pool_limits: SizedStruct { static var firstSize: Int { 32 } }
+extension ingot_view_info: SizedStruct { static var firstSize: Int { 48 } }
 extension ingot_compile_options: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_kernel_info: SizedStruct { static var firstSize: Int { 40 } }
+extension ingot_constant_info: SizedStruct { static var firstSize: Int { 184 } }
 extension ingot_argument_info: SizedStruct { static var firstSize: Int { 176 } }
+extension ingot_encoder_info: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_submission_info: SizedStruct { static var firstSize: Int { 304 } }
+extension ingot_residency_settings: SizedStruct { static var firstSize: Int { 32 } }
+extension ingot_residency_set_info: SizedStruct { static var firstSize: Int { 24 } }
 
 /// The caller's struct: as many bytes of it as both sides know.
 struct Struct<T: SizedStruct> {

@@ -46,7 +46,7 @@ enum {
   INGOT_ERROR_COMPILE = 5,          /* MSL that does not compile; see ingot_error_info for the place */
   INGOT_ERROR_PIPELINE = 6,         /* a kernel that Metal cannot make a pipeline of */
   INGOT_ERROR_STATE = 7,            /* not in this state: dispatch after commit, second commit, ... */
-  INGOT_ERROR_IN_FLIGHT = 8,        /* host access to memory that an unfinished submission writes */
+  INGOT_ERROR_IN_FLIGHT = 8,        /* host access to what an unfinished submission uses, or the reverse */
   INGOT_ERROR_TIMEOUT = 9,          /* the wait ended first; the submission goes on */
   INGOT_ERROR_COMMAND_BUFFER = 10,  /* the GPU failed; see ingot_error_info for Metal's code */
 };
@@ -71,7 +71,7 @@ const char *_Nullable ingot_status_name(ingot_status status);
 
 /* ---- Library --------------------------------------------------------------------------------------------- */
 
-#define INGOT_ABI_VERSION 1
+#define INGOT_ABI_VERSION 2
 /* The version the library was built with; refuse to go on when it is not INGOT_ABI_VERSION. */
 uint32_t ingot_abi_version(void);
 
@@ -86,6 +86,7 @@ typedef struct ingot_live_objects {
   uint64_t encoders;
   uint64_t submissions;
   uint64_t metal_objects; /* the software device's own objects; 0 with Apple's Metal */
+  uint64_t residency_sets; /* made by ingot_residency_set_create */
 } ingot_live_objects;
 ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
@@ -96,7 +97,8 @@ typedef struct ingot_device_handle *ingot_device;
 enum {
   INGOT_DEVICE_ISOLATED = 1,    /* an own queue, caches and counters instead of the process's shared ones */
   INGOT_DEVICE_REQUIRE_GPU = 2, /* refuse the software device */
-  INGOT_DEVICE_NO_RESIDENCY = 4 /* no residency sets; only with INGOT_DEVICE_ISOLATED */
+  INGOT_DEVICE_NO_RESIDENCY = 4, /* no residency sets; only with INGOT_DEVICE_ISOLATED */
+  INGOT_DEVICE_MANUAL_TIME = 8,  /* time passes by ingot_device_advance_time; for tests, with INGOT_DEVICE_ISOLATED */
 };
 
 typedef struct ingot_device_info {
@@ -113,23 +115,63 @@ typedef struct ingot_device_info {
   char name[256];
 } ingot_device_info;
 
-/* Residency work since the device was opened. */
+/* What there is now, and what was done since the device was opened. */
 typedef struct ingot_device_statistics {
   uint64_t size;
   uint64_t current_allocated;  /* bytes, Metal's own figure */
-  uint64_t resident_count;     /* allocations in residency sets */
+  uint64_t resident_count;     /* allocations in the device's own residency sets, with what is staged */
   uint64_t residency_commits;  /* MTLResidencySet.commit calls */
   uint64_t submissions;        /* command buffers committed */
   uint64_t unfinished;         /* of these, not completed yet */
+  uint64_t residency_sets;     /* on the queue, the caller's among them */
+  uint64_t resident_bytes;     /* of the allocations in resident_count */
+  uint64_t unwired_bytes;      /* of those that are beyond the budget, or found no set */
+  uint64_t residency_requests; /* MTLResidencySet.requestResidency calls while the device was idle */
+  uint64_t residency_wake_ups; /* how often the timers behind residency ran */
 } ingot_device_statistics;
+
+/*
+ * The memory of one device object, exact after each operation. An allocation is an MTLBuffer, a block is a part of one
+ * or the whole, and a storage is what was handed out: on one block, as many bytes of it as were asked for.
+ */
+typedef struct ingot_memory_stats {
+  uint64_t size;
+  uint64_t pooled_count;  /* allocations that pools made, which use them again */
+  uint64_t pooled_bytes;
+  uint64_t exact_count;   /* made for one buffer, with INGOT_BUFFER_EXACT */
+  uint64_t exact_bytes;
+  uint64_t wrapped_count; /* somebody else's memory that Metal was told to use */
+  uint64_t wrapped_bytes;
+  uint64_t mapped_count;  /* parts of files */
+  uint64_t mapped_bytes;
+  uint64_t adopted_count; /* somebody else's MTLBuffers */
+  uint64_t adopted_bytes;
+  uint64_t storage_count; /* storages that have memory */
+  uint64_t storage_bytes; /* that were asked for */
+  uint64_t resident_count; /* allocations in the device's own residency sets, with what the next commit changes */
+  uint64_t resident_bytes;
+  uint64_t total_bytes;   /* of all allocations */
+  uint64_t used_bytes;    /* of blocks that a buffer, an encoder, an unfinished submission or a host view holds */
+  uint64_t free_bytes;    /* the rest, which pools keep */
+  uint64_t peak_total_bytes; /* the most at a time, since the device was opened or ingot_device_reset_peak */
+  uint64_t peak_used_bytes;
+} ingot_memory_stats;
 
 ingot_status ingot_device_count(uint64_t *_Nullable count);
 /* Opens the device at `index` of MTLCopyAllDevices, or the system's default for -1. */
 ingot_status ingot_device_open(int64_t index, uint32_t flags, ingot_device _Nullable *_Nullable device);
 ingot_status ingot_device_get_info(ingot_device _Nullable device, ingot_device_info *_Nullable info);
 ingot_status ingot_device_get_statistics(ingot_device _Nullable device, ingot_device_statistics *_Nullable statistics);
+ingot_status ingot_device_get_memory_stats(ingot_device _Nullable device, ingot_memory_stats *_Nullable stats);
+/* Begins anew to look for the most memory at a time. */
+ingot_status ingot_device_reset_peak(ingot_device _Nullable device);
 /* MTLDevice.supportsFamily; `family` is the raw value of MTLGPUFamily, for example 5001 for metal3. */
 ingot_status ingot_device_supports(ingot_device _Nullable device, int64_t family, uint8_t *_Nullable supported);
+/*
+ * Lets `nanoseconds` pass for a device opened with INGOT_DEVICE_MANUAL_TIME: what Ingot does by itself after a while,
+ * such as to give back cached memory, it does now. Waits go by the system's clock.
+ */
+ingot_status ingot_device_advance_time(ingot_device _Nullable device, uint64_t nanoseconds);
 ingot_status ingot_device_release(ingot_device _Nullable device);
 
 /* ---- Buffer ---------------------------------------------------------------------------------------------- */
@@ -168,17 +210,30 @@ typedef struct ingot_buffer_info {
   int32_t dtype;
   uint32_t dimensions;
   uint64_t shape[INGOT_MAX_DIMENSIONS];
+  uint8_t is_read_only;    /* neither the host nor a kernel may write it */
+  uint8_t is_host_visible; /* 0 for private memory of a foreign MTLBuffer */
+  uint8_t is_allocated;    /* 0 for a lazy buffer before its first use */
+  uint8_t reserved[5];
 } ingot_buffer_info;
 
+enum {
+  INGOT_BUFFER_EXACT = 1, /* an allocation of its own, neither rounded nor kept when it goes: for weights */
+  INGOT_BUFFER_LAZY = 2,  /* memory at the first use; `initial` is one element or nothing */
+};
+
 /*
- * Makes a shared buffer (MTLDevice.makeBuffer, storageModeShared). `initial_nbytes` says what `initial` holds:
- * nothing (0: the contents are undefined), one element (every element gets it), or the whole buffer (copied).
- * `contents` (may be NULL) gets the address, which holds until the handle is released and the GPU is done.
+ * Makes a shared buffer (MTLDevice.makeBuffer, storageModeShared) with memory of the device's own pool, or as `flags`
+ * (INGOT_BUFFER_*) say. `initial_nbytes` says what `initial` holds: nothing (0: the contents are undefined), one element
+ * (every element gets it), or the whole buffer (copied). `contents` (may be NULL) gets the address, which holds until
+ * the handle is released or its pool is reset (ingot_buffer_open_view: for longer); of a lazy buffer NULL.
  */
 ingot_status ingot_buffer_create(
     ingot_device _Nullable device, int32_t dtype, const uint64_t *_Nullable shape, uint64_t dimensions,
-    const void *_Nullable initial, uint64_t initial_nbytes, const char *_Nullable label,
+    const void *_Nullable initial, uint64_t initial_nbytes, const char *_Nullable label, uint32_t flags,
     ingot_buffer _Nullable *_Nullable buffer, void *_Nullable *_Nullable contents);
+/* As ingot_buffer_create: of one dimension, with undefined contents and no label. The quick way to a temporary. */
+ingot_status ingot_buffer_create_empty(
+    ingot_device _Nullable device, int32_t dtype, uint64_t count, ingot_buffer _Nullable *_Nullable buffer);
 /*
  * Makes a window: another buffer, on the part of this one that begins at byte `offset` of it. `dtype` 0 keeps the dtype.
  * The window keeps the memory alive, and not the handle it was made of. INGOT_ERROR_ARGUMENT if it does not lie within
@@ -202,6 +257,298 @@ ingot_status ingot_buffer_get_contents(
  */
 ingot_status ingot_buffer_wait(ingot_buffer _Nullable buffer, uint32_t access, uint64_t timeout);
 ingot_status ingot_buffer_release(ingot_buffer _Nullable buffer);
+
+/* ---- Pool ------------------------------------------------------------------------------------------------ */
+
+typedef struct ingot_pool_handle *ingot_pool;
+
+/* What a pool holds and has done. Bytes are those of whole blocks, which are rounded up. */
+typedef struct ingot_pool_statistics {
+  uint64_t size;
+  uint64_t used_bytes;   /* of blocks that a buffer, encoder, unfinished submission or view uses */
+  uint64_t free_bytes;   /* of the others */
+  uint64_t cached_bytes; /* of these, those of allocations in which nothing is used: what ingot_pool_trim gives back */
+  uint64_t total_bytes;  /* used and free: of all allocations */
+  uint64_t free_blocks;
+  uint64_t hits;         /* requests that memory of the pool served */
+  uint64_t misses;       /* requests that took a new allocation */
+  uint64_t high_water;   /* the most bytes that were used at a time */
+  uint64_t quarantined;  /* blocks that were taken back while something other than a buffer used them, and that is so */
+} ingot_pool_statistics;
+
+enum {
+  INGOT_POOL_LIMIT_TOTAL = 0,  /* bytes of all allocations; beyond it buffers cannot be made. At first none */
+  INGOT_POOL_LIMIT_CACHED = 1, /* cached_bytes; beyond it the longest unused go */
+};
+
+typedef struct ingot_pool_limits {
+  uint64_t size;
+  uint64_t total;  /* bytes; UINT64_MAX for none */
+  uint64_t cached; /* bytes */
+  uint64_t decay;  /* nanoseconds; UINT64_MAX for ever */
+} ingot_pool_limits;
+
+enum {
+  INGOT_PRESSURE_WARNING = 1,  /* half of what is cached goes */
+  INGOT_PRESSURE_CRITICAL = 2, /* all of it */
+};
+
+/* The dtype and shape of a buffer that is to be made. */
+typedef struct ingot_layout {
+  int32_t dtype;
+  uint32_t dimensions;
+  const uint64_t *_Nullable shape;
+} ingot_layout;
+
+#define INGOT_MAX_BATCH 65535
+
+/* The device's own pool, which buffers get their memory from unless told otherwise. */
+ingot_status ingot_device_get_pool(ingot_device _Nullable device, ingot_pool _Nullable *_Nullable pool);
+/* Makes another pool of the device. Buffers outlive it; what it caches goes with its handle. */
+ingot_status ingot_pool_create(ingot_device _Nullable device, ingot_pool _Nullable *_Nullable pool);
+/* As ingot_buffer_create, with memory of this pool, unless the buffer is to be INGOT_BUFFER_EXACT. */
+ingot_status ingot_pool_create_buffer(
+    ingot_pool _Nullable pool, int32_t dtype, const uint64_t *_Nullable shape, uint64_t dimensions,
+    const void *_Nullable initial, uint64_t initial_nbytes, const char *_Nullable label, uint32_t flags,
+    ingot_buffer _Nullable *_Nullable buffer, void *_Nullable *_Nullable contents);
+/* As ingot_buffer_create_empty, with memory of this pool. */
+ingot_status ingot_pool_create_empty(
+    ingot_pool _Nullable pool, int32_t dtype, uint64_t count, ingot_buffer _Nullable *_Nullable buffer);
+/*
+ * Makes `count` buffers, at most INGOT_MAX_BATCH, with undefined contents and the same label (may be NULL), or none of
+ * them. `buffers` gets their handles.
+ */
+ingot_status ingot_pool_create_batch(
+    ingot_pool _Nullable pool, const ingot_layout *_Nullable layouts, uint64_t count, const char *_Nullable label,
+    ingot_buffer _Nullable *_Nullable buffers);
+/*
+ * Takes a buffer back before its handle is released: all windows of its memory become stale, and every use of them is
+ * INGOT_ERROR_CLOSED. What an encoder, unfinished submission or view uses of it goes back when these are done.
+ * `taken` (may be NULL) gets 0 if it was taken back before, else 1. INGOT_ERROR_ARGUMENT if the pool has not made it, or
+ * it is a window on a part of its memory.
+ */
+ingot_status ingot_pool_release_buffer(
+    ingot_pool _Nullable pool, ingot_buffer _Nullable buffer, uint8_t *_Nullable taken);
+/*
+ * Takes back, in the same way, every buffer that was made and still exists; `quarantined` (may be NULL) gets how many of
+ * their blocks something else uses still. Lazy buffers without memory stay as they are.
+ */
+ingot_status ingot_pool_reset(ingot_pool _Nullable pool, uint64_t *_Nullable quarantined);
+/*
+ * Sees to it that the memory of a buffer is resident as long as it lives, without owning it: a mapped file otherwise
+ * becomes so at its first use, a lazy buffer has none before. The pool's reset, trim and end leave it alone.
+ * INGOT_ERROR_ARGUMENT for a buffer of another device.
+ */
+ingot_status ingot_pool_register_existing(ingot_pool _Nullable pool, ingot_buffer _Nullable buffer);
+/*
+ * Gives the memory of cached allocations back to the system, the longest unused first, until no more than `bytes` are
+ * cached; `freed` (may be NULL) gets how many went.
+ */
+ingot_status ingot_pool_trim(ingot_pool _Nullable pool, uint64_t bytes, uint64_t *_Nullable freed);
+/* The same as under memory pressure, INGOT_PRESSURE_*, of which a Mac tells all pools by itself. */
+ingot_status ingot_pool_relieve(ingot_pool _Nullable pool, int32_t pressure, uint64_t *_Nullable freed);
+/* Sets INGOT_POOL_LIMIT_*; UINT64_MAX is what it was at first. What is used stays, even if it is more. */
+ingot_status ingot_pool_set_limit(ingot_pool _Nullable pool, int32_t limit, uint64_t bytes);
+/* Sets it to a part of recommended_working_set, 0 to 1. */
+ingot_status ingot_pool_set_limit_fraction(ingot_pool _Nullable pool, int32_t limit, double fraction);
+/* Sets how many nanoseconds an allocation stays cached; 10 s at first, 0 and UINT64_MAX for ever. */
+ingot_status ingot_pool_set_decay(ingot_pool _Nullable pool, uint64_t nanoseconds);
+ingot_status ingot_pool_get_limits(ingot_pool _Nullable pool, ingot_pool_limits *_Nullable limits);
+ingot_status ingot_pool_get_statistics(ingot_pool _Nullable pool, ingot_pool_statistics *_Nullable statistics);
+/* Lets high_water begin anew with what is used now. */
+ingot_status ingot_pool_reset_high_water(ingot_pool _Nullable pool);
+ingot_status ingot_pool_release(ingot_pool _Nullable pool);
+
+/* ---- Import ---------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_file_handle *ingot_file;
+
+enum {
+  INGOT_IMPORT_READ_ONLY = 1, /* never bound for writing, nor given to the host for it */
+};
+
+/*
+ * Makes a buffer of memory of the caller's, without a copy (MTLDevice.makeBuffer(bytesNoCopy:)). The region must begin at
+ * a multiple of 16384 and be whole pages of 16384 bytes, on every system. The buffer is a window on it that begins at
+ * byte `offset`. `flags` is INGOT_IMPORT_* or 0.
+ *
+ * The region stays the GPU's until ingot_take_released gives out `token`: once for each call that succeeded, and after the
+ * last buffer, encoder and unfinished submission that uses the memory is gone and Metal has let go of it, which may take
+ * until a later submission. For a call that failed no token comes, nor for token 0: then the region must stay for good.
+ *
+ * A region inside of one that is imported already becomes a window on that storage (same storage_id), and the tokens of
+ * both come when that storage goes. INGOT_ERROR_ARGUMENT if the region does not fit Metal's rule, the window does not lie
+ * in it, it overlaps another one that does not contain it (unless both are read-only), or it is memory of a buffer that
+ * Ingot has made; INGOT_ERROR_OUT_OF_MEMORY if Metal does not take it.
+ */
+ingot_status ingot_buffer_wrap(
+    ingot_device _Nullable device, void *_Nullable region, uint64_t region_nbytes, uint64_t offset, int32_t dtype,
+    const uint64_t *_Nullable shape, uint64_t dimensions, uint32_t flags, uint64_t token, const char *_Nullable label,
+    ingot_buffer _Nullable *_Nullable buffer);
+/*
+ * Takes up to `capacity` tokens of wrapped memory, of all devices, that is not used any more: its owners may go. Call it
+ * until `count` is below `capacity`. `tokens` may be NULL if `capacity` is 0; then `count` is how many there are.
+ */
+ingot_status ingot_take_released(uint64_t *_Nullable tokens, uint64_t capacity, uint64_t *_Nullable count);
+/*
+ * Makes a buffer on somebody else's id<MTLBuffer> (on Linux: an object of the software device), and retains it. The
+ * pointer must be that of a living object. `offset` is in bytes from its beginning; `flags` is INGOT_IMPORT_* or 0. One in
+ * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of this device.
+ * Adopted twice it is one storage; so is the MTLBuffer of an exact buffer of Ingot. INGOT_ERROR_ARGUMENT if it belongs to
+ * another device or to a pool, or the window does not lie in it.
+ */
+ingot_status ingot_buffer_from_raw(
+    ingot_device _Nullable device, void *_Nullable mtl_buffer, uint64_t offset, int32_t dtype,
+    const uint64_t *_Nullable shape, uint64_t dimensions, uint32_t flags, const char *_Nullable label,
+    ingot_buffer _Nullable *_Nullable buffer);
+/* The id<MTLBuffer>, borrowed for as long as the buffer lives, and the byte of it at which the buffer begins. */
+ingot_status ingot_buffer_get_raw(
+    ingot_buffer _Nullable buffer, void *_Nullable *_Nullable mtl_buffer, uint64_t *_Nullable offset);
+
+typedef struct ingot_file_info {
+  uint64_t size;
+  uint64_t nbytes; /* of the file, when it was mapped */
+  uint8_t is_writable;
+  uint8_t reserved[7];
+} ingot_file_info;
+
+/*
+ * Maps a file, of any length: nothing is read before it is used. With `is_writable` not 0 what is written goes to the
+ * file, else its buffers are read-only. INGOT_ERROR_ARGUMENT if there is no such file, it cannot be opened, it is empty,
+ * or no plain file. The file may be deleted meanwhile. Where it becomes shorter, the host crashes on the missing bytes as
+ * with every mapped file; ingot_encoder_commit refuses an encoder that uses them (INGOT_ERROR_STATE).
+ */
+ingot_status ingot_file_map(
+    ingot_device _Nullable device, const char *_Nullable path, uint32_t is_writable, ingot_file _Nullable *_Nullable file);
+ingot_status ingot_file_get_info(ingot_file _Nullable file, ingot_file_info *_Nullable info);
+/*
+ * Makes a buffer on the bytes of the file from `offset` on, any offset. It keeps the file mapped, without the handle.
+ * INGOT_ERROR_ARGUMENT if the file is too short for it, and in a writable file longer than max_buffer_length if it goes
+ * across the border between two allocations, which the text names.
+ */
+ingot_status ingot_file_window(
+    ingot_file _Nullable file, uint64_t offset, int32_t dtype, const uint64_t *_Nullable shape, uint64_t dimensions,
+    ingot_buffer _Nullable *_Nullable buffer);
+ingot_status ingot_file_release(ingot_file _Nullable file);
+
+/* ---- Residency ------------------------------------------------------------------------------------------- */
+
+/* How a device keeps its memory wired by itself. */
+typedef struct ingot_residency_settings {
+  uint64_t size;
+  uint64_t budget;       /* bytes at most; what is beyond works as well, but may be paged */
+  uint64_t budget_limit; /* the most that `budget` can be; 0 without residency sets. Not read by _set_ */
+  uint64_t keep_alive;   /* nanoseconds after the last submission for which it is kept wired; 0 for never */
+} ingot_residency_settings;
+
+ingot_status ingot_device_get_residency(ingot_device _Nullable device, ingot_residency_settings *_Nullable settings);
+/*
+ * Changes the budget and the time. What a lower budget leaves no room for, the last that came first, and what a higher
+ * one has room for, the longest waiting first, is changed with the next submission.
+ */
+ingot_status ingot_device_set_residency(
+    ingot_device _Nullable device, const ingot_residency_settings *_Nullable settings);
+
+typedef struct ingot_residency_set_handle *ingot_residency_set;
+
+#define INGOT_RESIDENCY_SET_CAPACITY 131072
+
+typedef struct ingot_residency_set_info {
+  uint64_t size;
+  uint64_t count;           /* allocations, with what is staged */
+  uint64_t allocated_bytes; /* of its allocations as of the last commit */
+} ingot_residency_set_info;
+
+/*
+ * Makes a residency set of the caller's (MTLDevice.makeResidencySet), attached to the device's queue until it is
+ * released. `label` may be NULL. INGOT_ERROR_STATE if the queue has 31 sets, the device's own among them.
+ */
+ingot_status ingot_residency_set_create(
+    ingot_device _Nullable device, const char *_Nullable label, ingot_residency_set _Nullable *_Nullable set);
+/*
+ * Stages the whole allocations that the buffers are in; all or, after an error, none. They stay allocated as long as they
+ * are in the set, whatever becomes of the buffers. INGOT_ERROR_ARGUMENT for another device's buffer, and beyond
+ * INGOT_RESIDENCY_SET_CAPACITY allocations, those staged for removal among them.
+ */
+ingot_status ingot_residency_set_add(
+    ingot_residency_set _Nullable set, const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count);
+/* Stages the removal of what was added of the buffers' memory; an allocation goes when no buffer added it any more. */
+ingot_status ingot_residency_set_remove(
+    ingot_residency_set _Nullable set, const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count);
+/* Stages the removal of everything. */
+ingot_status ingot_residency_set_clear(ingot_residency_set _Nullable set);
+/* Applies what is staged. */
+ingot_status ingot_residency_set_commit(ingot_residency_set _Nullable set);
+/* Has the memory made resident now (requestResidency), and kept so until ingot_residency_set_end (endResidency). */
+ingot_status ingot_residency_set_request(ingot_residency_set _Nullable set);
+ingot_status ingot_residency_set_end(ingot_residency_set _Nullable set);
+/* Whether the allocation that the buffer is in is in the set, with what is staged. */
+ingot_status ingot_residency_set_contains(
+    ingot_residency_set _Nullable set, ingot_buffer _Nullable buffer, uint8_t *_Nullable contained);
+ingot_status ingot_residency_set_get_info(ingot_residency_set _Nullable set, ingot_residency_set_info *_Nullable info);
+ingot_status ingot_residency_set_release(ingot_residency_set _Nullable set);
+
+/* ---- Host access ----------------------------------------------------------------------------------------- */
+
+typedef struct ingot_view_handle *ingot_view;
+
+typedef struct ingot_view_info {
+  uint64_t size;
+  void *_Nullable contents; /* of the whole storage: the buffer begins `offset` bytes (ingot_buffer_info) into it */
+  uint64_t nbytes;          /* of the whole storage */
+  /*
+   * Grows whenever a submission that uses the storage is committed, or its pool takes the memory back. As long as it is
+   * what it was before ingot_buffer_get_contents granted access, that would do so again. Valid as long as the view.
+   */
+  const volatile uint64_t *_Nullable use_count;
+  uint64_t pool_id;         /* of the pool whose memory it is, see ingot_pool_get_id; 0: an allocation of its own */
+  uint8_t is_read_only;     /* the buffer is, so it must not be written through this view */
+  uint8_t reserved[7];
+} ingot_view_info;
+
+/*
+ * Keeps the memory of a buffer where it is until the view is released, whatever happens to the buffer: a reset of its
+ * pool hands the memory out again only after that. Does not ask whether a submission uses it (ingot_buffer_get_contents
+ * does). A lazy buffer is allocated. `info` may be NULL.
+ */
+ingot_status ingot_buffer_open_view(
+    ingot_buffer _Nullable buffer, ingot_view _Nullable *_Nullable view, ingot_view_info *_Nullable info);
+ingot_status ingot_view_release(ingot_view _Nullable view);
+/* Names the pool in ingot_view_info. Never reused, and never 0. */
+ingot_status ingot_pool_get_id(ingot_pool _Nullable pool, uint64_t *_Nullable id);
+
+typedef struct ingot_mapping_handle *ingot_mapping;
+
+/*
+ * Maps a buffer for host access of the kinds in `access` until the mapping is released: meanwhile
+ * ingot_encoder_commit refuses an encoder that writes its bytes, or for INGOT_ACCESS_WRITE uses them at all, with
+ * INGOT_ERROR_IN_FLIGHT; the encoder can be committed later. While an unfinished submission is in the
+ * way, INGOT_ERROR_IN_FLIGHT for `timeout` 0; else it is waited for, new ones are refused already, and
+ * INGOT_ERROR_TIMEOUT comes after so many nanoseconds (UINT64_MAX: never). INGOT_ERROR_STATE if some of the bytes are mapped already and one of the two is for writing. The memory stays
+ * as with a view. `contents` (may be NULL) gets the address of the buffer's first byte.
+ */
+ingot_status ingot_buffer_map(
+    ingot_buffer _Nullable buffer, uint32_t access, uint64_t timeout, ingot_mapping _Nullable *_Nullable mapping,
+    void *_Nullable *_Nullable contents);
+ingot_status ingot_mapping_release(ingot_mapping _Nullable mapping);
+
+/*
+ * Waits until every submission that uses the buffer's bytes in any way, or everything that was committed on the device,
+ * is done: INGOT_OK, INGOT_ERROR_TIMEOUT after `timeout` nanoseconds (UINT64_MAX: never), or INGOT_ERROR_COMMAND_BUFFER
+ * if one failed that nobody has been told of by this, or by ingot_submission_wait, before.
+ */
+ingot_status ingot_buffer_synchronize(ingot_buffer _Nullable buffer, uint64_t timeout);
+ingot_status ingot_device_synchronize(ingot_device _Nullable device, uint64_t timeout);
+
+/*
+ * Copies the elements of `source`, of any device, on the host, as memmove does. INGOT_ERROR_ARGUMENT if dtype or shape
+ * are not the same, or `buffer` is read-only; INGOT_ERROR_IN_FLIGHT while a submission uses `buffer` or writes `source`.
+ */
+ingot_status ingot_buffer_copy_from(ingot_buffer _Nullable buffer, ingot_buffer _Nullable source);
+/* Makes every element what the `nbytes` bytes of one are, on the host. Refused as a copy is. */
+ingot_status ingot_buffer_fill(ingot_buffer _Nullable buffer, const void *_Nullable element, uint64_t nbytes);
+/* Gives a lazy buffer its memory; nothing happens if it has it. INGOT_ERROR_OUT_OF_MEMORY. */
+ingot_status ingot_buffer_ensure_allocated(ingot_buffer _Nullable buffer);
 
 /* ---- Library and kernel ---------------------------------------------------------------------------------- */
 
@@ -230,6 +577,7 @@ typedef struct ingot_kernel_info {
   uint64_t max_threads_per_threadgroup;
   uint64_t thread_execution_width;
   uint64_t static_threadgroup_memory; /* bytes */
+  uint64_t constant_count;            /* function constants that were given values */
 } ingot_kernel_info;
 
 enum {
@@ -252,6 +600,36 @@ typedef struct ingot_argument_info {
   char name[128];
 } ingot_argument_info;
 
+enum {
+  INGOT_CONSTANT_TYPED = 0,    /* scalars of `dtype`, which must be the constant's */
+  INGOT_CONSTANT_INTEGER = 1,  /* int64_t: they take the type of the constant, if it holds them */
+  INGOT_CONSTANT_UNSIGNED = 2, /* uint64_t: the same */
+  INGOT_CONSTANT_REAL = 3,     /* double: they are rounded to the constant's floating-point type */
+  /* So many values can be given at a time. */
+  INGOT_MAX_CONSTANTS = 1024,
+};
+
+/* A value for a function constant. */
+typedef struct ingot_constant {
+  const char *_Nullable name; /* NULL: `index` says which one it is */
+  uint32_t index;             /* the n of [[function_constant(n)]], where there is no name */
+  uint32_t kind;              /* INGOT_CONSTANT_* */
+  int32_t dtype;              /* for INGOT_CONSTANT_TYPED */
+  uint32_t width;             /* scalars: 1, or 2 to 4 for a vector */
+  uint64_t value[4];          /* each scalar at the beginning of its own */
+} ingot_constant;
+
+typedef struct ingot_constant_info {
+  uint64_t size;
+  uint32_t index; /* UINT32_MAX where Metal does not tell */
+  int32_t dtype;
+  uint32_t width;
+  uint8_t is_required; /* no kernel without a value for it; of a kernel's own constants 1 */
+  uint8_t reserved[3];
+  uint64_t value[4]; /* of a kernel's own constants: each scalar at the beginning of its own */
+  char name[128];
+} ingot_constant_info;
+
 /*
  * Compiles MSL (MTLDevice.makeLibrary(source:options:)), once per text, options and device. `options` may be NULL.
  * INGOT_ERROR_COMPILE with the place if it does not compile.
@@ -264,16 +642,40 @@ ingot_status ingot_library_get_kernel_names(
     ingot_library _Nullable library, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
 /*
  * Makes the pipeline of a kernel (MTLDevice.makeComputePipelineState), once. INGOT_ERROR_ARGUMENT, with the names there
- * are, if there is no such kernel; INGOT_ERROR_PIPELINE if Metal cannot make it.
+ * are, if there is no such kernel, or if its function constants need values; INGOT_ERROR_PIPELINE if Metal cannot make
+ * it.
  */
 ingot_status ingot_library_get_kernel(
     ingot_library _Nullable library, const char *_Nullable name, ingot_kernel _Nullable *_Nullable kernel);
+/* How many function constants the kernel has (MTLFunction.functionConstantsDictionary), and each, by index. */
+ingot_status ingot_library_count_constants(
+    ingot_library _Nullable library, const char *_Nullable name, uint64_t *_Nullable count);
+ingot_status ingot_library_get_constant(
+    ingot_library _Nullable library, const char *_Nullable name, uint64_t position,
+    ingot_constant_info *_Nullable info);
+/*
+ * The kernel with values for its function constants (MTLLibrary.makeFunction(name:constantValues:)); each set of values
+ * is one pipeline, made once, whatever their order. INGOT_ERROR_ARGUMENT, with the constants there are, for values that
+ * are missing, unknown, given twice or of another type.
+ */
+ingot_status ingot_library_get_specialised_kernel(
+    ingot_library _Nullable library, const char *_Nullable name, const ingot_constant *_Nullable constants,
+    uint64_t constant_count, ingot_kernel _Nullable *_Nullable kernel);
 ingot_status ingot_library_release(ingot_library _Nullable library);
 
 ingot_status ingot_kernel_get_info(ingot_kernel _Nullable kernel, ingot_kernel_info *_Nullable info);
 /* The argument at `position`: buffers by index, then threadgroup memory by index. */
 ingot_status ingot_kernel_get_argument(
     ingot_kernel _Nullable kernel, uint64_t position, ingot_argument_info *_Nullable info);
+/* The label of its pipeline: the name, and the constants that were given values, as in "softmax|0:b1|1:i128". */
+ingot_status ingot_kernel_get_label(
+    ingot_kernel _Nullable kernel, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
+/* A good threadgroup for a grid of threads, 3 extents: what a dispatch takes that is given none. */
+ingot_status ingot_kernel_suggest_group(
+    ingot_kernel _Nullable kernel, uint64_t grid_x, uint64_t grid_y, uint64_t grid_z, uint64_t *_Nullable group);
+/* The function constant at `position` of those that were given values, by index. */
+ingot_status ingot_kernel_get_constant(
+    ingot_kernel _Nullable kernel, uint64_t position, ingot_constant_info *_Nullable info);
 ingot_status ingot_kernel_release(ingot_kernel _Nullable kernel);
 
 /* ---- Encoder and submission ------------------------------------------------------------------------------ */
@@ -284,12 +686,15 @@ typedef struct ingot_submission_handle *ingot_submission;
 enum {
   INGOT_ORDERING_AUTOMATIC = 0, /* as if one after another; independent dispatches may overlap */
   INGOT_ORDERING_SERIAL = 1,    /* Metal's serial encoder */
+  INGOT_ORDERING_MANUAL = 2,    /* any may overlap, but for ingot_encoder_barrier */
 };
 
 enum {
   INGOT_GRID_THREADS = 0,      /* the grid counts threads; groups at its edge are smaller */
   INGOT_GRID_THREADGROUPS = 1, /* the grid counts threadgroups; all are full */
 };
+
+#define INGOT_MAX_BARRIER_BUFFERS 4096
 
 /*
  * Heads an inline value among the `values` of a dispatch; `nbytes` bytes follow it, unpadded: one element or several, at
@@ -306,12 +711,22 @@ typedef struct ingot_submission_info {
   double gpu_start; /* seconds on the host clock; 0 until done */
   double gpu_end;
   uint64_t dispatches;
-  uint64_t barriers; /* that Ingot put between them */
+  uint64_t barriers; /* between them */
   uint8_t is_done;
   uint8_t is_failed;
   uint8_t reserved[6];
   char label[256];
+  uint64_t barriers_spared; /* as in ingot_encoder_info */
 } ingot_submission_info;
+
+typedef struct ingot_encoder_info {
+  uint64_t size;
+  uint64_t dispatches;
+  uint64_t barriers;        /* between them, those that ingot_encoder_barrier was called for among them */
+  uint64_t barriers_spared; /* dispatches that were checked for conflicts, and needed no barrier */
+  uint32_t ordering;        /* INGOT_ORDERING_*, what INGOT_ORDERING in the environment made of it */
+  uint8_t reserved[4];
+} ingot_encoder_info;
 
 /* One encoder is one command buffer. `label` may be NULL. */
 ingot_status ingot_encoder_create(
@@ -327,6 +742,26 @@ ingot_status ingot_encoder_dispatch(
     const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count,
     const void *_Nullable values, uint64_t values_nbytes, uint32_t grid_kind,
     uint64_t grid_x, uint64_t grid_y, uint64_t grid_z, uint64_t group_x, uint64_t group_y, uint64_t group_z);
+/*
+ * Makes all later dispatches wait for all earlier ones (memoryBarrier), or given buffers only those that use their
+ * storages. For INGOT_ORDERING_MANUAL; with INGOT_ORDERING_AUTOMATIC it always orders everything, with
+ * INGOT_ORDERING_SERIAL and before the first dispatch it does nothing, and counts for nothing. `buffer_count` is at most
+ * INGOT_MAX_BARRIER_BUFFERS.
+ */
+ingot_status ingot_encoder_barrier(
+    ingot_encoder _Nullable encoder, const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count);
+/*
+ * Encodes a copy of the elements of `source` to `destination`, which has the same dtype and shape: a dispatch as any other,
+ * in the encoder's order. Windows may begin at any byte. INGOT_ERROR_ARGUMENT if they do not fit, share bytes, or
+ * `destination` is read-only.
+ */
+ingot_status ingot_encoder_copy(
+    ingot_encoder _Nullable encoder, ingot_buffer _Nullable source, ingot_buffer _Nullable destination);
+/* Encodes that every element becomes what the `nbytes` bytes of one are; refused as a copy is. */
+ingot_status ingot_encoder_fill(
+    ingot_encoder _Nullable encoder, ingot_buffer _Nullable buffer, const void *_Nullable element, uint64_t nbytes);
+/* What is in it so far, also after the commit. INGOT_ERROR_STATE while another thread encodes. */
+ingot_status ingot_encoder_get_info(ingot_encoder _Nullable encoder, ingot_encoder_info *_Nullable info);
 /* Commits (MTLCommandBuffer.commit). `submission` may be NULL if nobody is going to wait. */
 ingot_status ingot_encoder_commit(
     ingot_encoder _Nullable encoder, ingot_submission _Nullable *_Nullable submission);

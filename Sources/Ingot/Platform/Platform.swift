@@ -46,6 +46,26 @@ enum Platform {
     #endif
   }
 
+  /// Bytes of memory that the machine has.
+  static var physicalMemory: UInt64 {
+    #if canImport(Darwin)
+      ProcessInfo.processInfo.physicalMemory
+    #else
+      SoftwareMetal.physicalMemory
+    #endif
+  }
+
+  /// `Clock.now`, but of the system's last tick.
+  static var coarseTime: UInt64 {
+    #if canImport(Darwin)
+      clock_gettime_nsec_np(CLOCK_UPTIME_RAW_APPROX)
+    #else
+      var time = timespec()
+      clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+      return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    #endif
+  }
+
   /// Lets another thread have this core, if one waits for it.
   static func yieldThread() { _ = sched_yield() }
 

@@ -8,11 +8,11 @@ import Testing
   init() throws { device = try Device.isolated() }
 
   @Test("C16, D06: a buffer knows its dtype, shape, size and identity") func metadata() throws {
-    let buffer = try device.zeros([2, 3], .float16, label: "weights")
+    let buffer = try device.exact.zeros([2, 3], .float16, label: "weights")
     #expect(buffer.dtype == .float16)
     #expect(buffer.shape == [2, 3])
     #expect(buffer.count == 6 && buffer.nbytes == 12 && buffer.offset == 0)
-    #expect(buffer.label == "weights" && buffer.metalBuffer.label == "weights")
+    #expect(try buffer.label == "weights" && buffer.metalBuffer().buffer.label == "weights")
     #expect(buffer.device === device)
     let other = try device.zeros([2, 3], .float16)
     #expect(other.id != buffer.id && other.storageID != buffer.storageID)
@@ -104,8 +104,8 @@ import Testing
   }
 
   @Test func labelsCanChange() throws {
-    let buffer = try device.zeros([2], .float32)
+    let buffer = try device.exact.zeros([2], .float32)
     buffer.label = "y"
-    #expect(buffer.label == "y" && buffer.metalBuffer.label == "y")
+    #expect(try buffer.label == "y" && buffer.metalBuffer().buffer.label == "y")
   }
 }

@@ -68,7 +68,7 @@ import Testing
 
   private func failOnMemoryOfItsOwn() throws -> Submission {
     let encoder = device.encoder()
-    try encoder.dispatch(stray, device.zeros([8], .int32), grid: 8)
+    try encoder.dispatch(stray, device.exact.zeros([8], .int32), grid: 8)
     let submission = try encoder.commit()
     _ = try failure { try submission.wait() }
     return submission

@@ -25,10 +25,32 @@
 
     @Test func droppedMemoryIsGivenBackBeforeGivingUp() throws {
       let device = try device { $0.failAllocation = 2 }
-      _ = try device.zeros([1000], .float32)
+      _ = try device.exact.zeros([1000], .float32)
       let next = try device.full([2], Int32(7))
       #expect(try next.values(of: Int32.self) == [7, 7])
       #expect(device.statistics.residentCount == 1 && device.statistics.residencyCommits == 1)
+    }
+
+    @Test func whatAPoolCachesIsGivenBackBeforeGivingUp() throws {
+      var switches = Switches()
+      switches.failAllocation = 2
+      let metal = try SoftwareDevice(switches: switches)
+      let device = try Device(metal: metal, residency: false, configuration: Configuration { _ in nil })
+      let pool = Pool(device)
+      do { _ = try pool.empty([1 << 20], .uint8) }
+      let next = try pool.empty([2 << 20], .uint8)
+      #expect(pool.statistics == PoolStatistics(usedBytes: 2 << 20, misses: 2, highWater: 2 << 20))
+      withExtendedLifetime(next) {}
+    }
+
+    @Test func aPoolCountsNothingThatItDidNotGet() throws {
+      let device = try device { $0.failAllocation = 1 }
+      let pool = Pool(device)
+      try pool.setLimit(bytes: 1 << 20)
+      #expect(try failure { _ = try pool.empty([1 << 20], .uint8) }.message.contains("\(1 << 20) bytes"))
+      #expect(pool.statistics == PoolStatistics())
+      // All of the limit is there still.
+      #expect(try pool.empty([1 << 20], .uint8).nbytes == 1 << 20)
     }
 
     @Test func aFailedSubmissionIsAnErrorAtTheWait() throws {

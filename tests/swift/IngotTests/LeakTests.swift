@@ -70,6 +70,7 @@ import Testing
     }
     group.wait()
     #expect(failures.value == 0)
+    device.pool.trim()
     #expect(device.statistics.residentCount == 0 && device.statistics.unfinished == 0)
   }
 

@@ -13,7 +13,7 @@ import Testing
 
   @Test(
     "dependent dispatches run in order; barriers stand only where bytes conflict",
-    arguments: Ordering.allCases)
+    arguments: [Ordering.automatic, .serial])
   func dependencies(ordering: Ordering) throws {
     let (increment, twice, copy) = try (
       library.kernel("increment"), library.kernel("twice"), library.kernel("copy")
@@ -95,9 +95,12 @@ import Testing
   }
 
   @Test func theEnvironmentOverridesTheOrdering() throws {
-    let configuration = try Configuration { $0 == "INGOT_ORDERING" ? "serial" : nil }
-    let device = try Device.open(index: nil, requireGPU: false, residency: true, configuration: configuration)
-    #expect(device.encoder(ordering: .automatic).ordering == .serial)
+    for (text, ordering) in [("serial", Ordering.serial), ("manual", .manual), ("automatic", .automatic)] {
+      let configuration = try Configuration { $0 == "INGOT_ORDERING" ? text : nil }
+      let device = try Device.open(
+        index: nil, requireGPU: false, residency: true, configuration: configuration)
+      for asked in Ordering.allCases { #expect(device.encoder(ordering: asked).ordering == ordering) }
+    }
   }
 
   @Test func aRandomProgramEndsAsIfSerial() throws {

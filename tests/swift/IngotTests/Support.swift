@@ -77,7 +77,8 @@ extension Trait where Self == ConditionTrait {
 }
 
 /// Holds back everything that is committed on a device's queue, until it is opened.
-final class Gate {
+final class Gate: @unchecked Sendable {
+  // Unchecked: events may be used from any thread.
   private let event: any MTLSharedEvent
 
   init(_ device: Device) throws {

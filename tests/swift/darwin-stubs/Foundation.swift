@@ -3,3 +3,8 @@
 extension Error {
   public var localizedDescription: String { "" }
 }
+
+public final class ProcessInfo: Sendable {
+  public static var processInfo: ProcessInfo { ProcessInfo() }
+  public var physicalMemory: UInt64 { 0 }
+}

@@ -1,0 +1,175 @@
+import Metal
+import Synchronization
+
+/// The residency sets that are attached to a queue: Ingot's own and the user's, never more than Metal takes.
+///
+/// No call of Metal is made under the lock.
+final class QueueSets: @unchecked Sendable {
+  // Unchecked: Metal's devices and queues may be used from any thread.
+
+  /// Metal takes 32; one is left to tools that attach their own.
+  let limit: Int
+  private let device: any MTLDevice
+  private let queue: any MTLCommandQueue
+
+  private struct State {
+    /// Places that are taken, by sets that are there and by those that are about to be made.
+    var automatic = 0
+    var own = 0
+    var attached: [AttachedSet] = []
+    var commitsOfGone = 0
+  }
+
+  private let state = Mutex(State())
+
+  init(of device: any MTLDevice, queue: any MTLCommandQueue, limit: Int = 31) {
+    self.device = device
+    self.queue = queue
+    self.limit = limit
+  }
+
+  /// Takes the place of a set of Ingot's own, if there is one; `attach` fills it, `leave` gives it back.
+  func takePlace() -> Bool {
+    state.withLock { state in
+      guard state.automatic + state.own < limit else { return false }
+      state.automatic += 1
+      return true
+    }
+  }
+
+  func leave() { state.withLock { $0.automatic -= 1 } }
+
+  /// Makes a set in a place that was taken; nil, and the place is given back, if the system has none.
+  func attach(label: String) -> AttachedSet? {
+    if let set = try? make(label: label, isAutomatic: true) { return set }
+    leave()
+    return nil
+  }
+
+  /// Makes a set for the user.
+  func attachOwn(label: String) throws(IngotError) -> AttachedSet {
+    try state.withLock { (state) throws(IngotError) in
+      guard state.automatic + state.own < limit else { throw tooMany(state) }
+      state.own += 1
+    }
+    do {
+      return try make(label: label, isAutomatic: false)
+    } catch {
+      state.withLock { $0.own -= 1 }
+      throw IngotError(.outOfMemory, "Metal makes no residency set: \(Platform.text(of: error))")
+    }
+  }
+
+  private func tooMany(_ state: State) -> IngotError {
+    .state(
+      "a queue has at most \(limit) residency sets, and this device has \(state.own) made by residencySet() and"
+        + " \(state.automatic) of its own; close one, put its buffers into another, or open the device without"
+        + " residency")
+  }
+
+  private func make(label: String, isAutomatic: Bool) throws -> AttachedSet {
+    try withAutoreleasePool {
+      let descriptor = MTLResidencySetDescriptor()
+      descriptor.label = label
+      descriptor.initialCapacity = 256
+      let metal = try device.makeResidencySet(descriptor: descriptor)
+      queue.addResidencySet(metal)
+      let set = AttachedSet(metal, isAutomatic: isAutomatic)
+      state.withLock { $0.attached.append(set) }
+      return set
+    }
+  }
+
+  /// Takes a set off the queue; work that is under way keeps it.
+  func detach(_ set: AttachedSet) {
+    let wasThere = state.withLock { state in
+      guard let index = state.attached.firstIndex(where: { $0 === set }) else { return false }
+      state.attached.remove(at: index)
+      state.commitsOfGone += set.commits
+      if set.isAutomatic { state.automatic -= 1 } else { state.own -= 1 }
+      return true
+    }
+    guard wasThere else { return }
+    withAutoreleasePool { set.withMetal { queue.removeResidencySet($0) } }
+  }
+
+  /// Asks for all that should be resident, once more; returns how many sets that were.
+  func requestAll() -> Int { attached.count { $0.requestAgain() } }
+
+  /// Gives the GPU as little work as there is. For a queue that never had any: macOS does not give back what was made
+  /// resident before there has been some.
+  func workOnce() {
+    withAutoreleasePool {
+      guard let buffer = device.makeBuffer(length: 16, options: .storageModeShared),
+        let commandBuffer = queue.makeCommandBuffer()
+      else { return }
+      if let encoder = commandBuffer.makeBlitCommandEncoder() {
+        encoder.fill(buffer: buffer, range: 0..<4, value: 0)
+        encoder.endEncoding()
+      }
+      commandBuffer.commit()
+    }
+  }
+
+  /// Sets that are attached, and commits of all there ever were.
+  var counts: (sets: Int, commits: Int) {
+    state.withLock { state in
+      (state.attached.count, state.attached.reduce(state.commitsOfGone) { $0 + $1.commits })
+    }
+  }
+
+  var attached: [AttachedSet] { state.withLock { $0.attached } }
+}
+
+/// One residency set. Metal's are not thread-safe, so every call on it is made under the lock.
+final class AttachedSet: @unchecked Sendable {
+  // Unchecked: the set is under the lock.
+
+  let isAutomatic: Bool
+  private let metal: any MTLResidencySet
+  private let isRequested = Mutex(false)
+  private let commitCount = Atomic<Int>(0)
+
+  init(_ metal: any MTLResidencySet, isAutomatic: Bool) {
+    self.metal = metal
+    self.isAutomatic = isAutomatic
+  }
+
+  var commits: Int { commitCount.load(ordering: .relaxed) }
+
+  func withMetal<Result: Sendable>(_ body: (any MTLResidencySet) -> Result) -> Result {
+    isRequested.withLock { _ in body(metal) }
+  }
+
+  /// Changes the set, and commits.
+  func commit(_ change: (any MTLResidencySet) -> Void = { _ in }) {
+    withMetal { metal in
+      change(metal)
+      metal.commit()
+    }
+    commitCount.increment()
+  }
+
+  func request() {
+    isRequested.withLock { isRequested in
+      metal.requestResidency()
+      isRequested = true
+    }
+  }
+
+  func end() {
+    isRequested.withLock { isRequested in
+      metal.endResidency()
+      isRequested = false
+    }
+  }
+
+  /// Requests residency if it is wanted: always for memory that Ingot keeps, else from `request()` to `end()`.
+  func requestAgain() -> Bool {
+    isRequested.withLock { isRequested in
+      guard isAutomatic ? metal.allocationCount > 0 : isRequested else { return false }
+      metal.requestResidency()
+      return true
+    }
+  }
+}
