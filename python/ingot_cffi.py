@@ -10,13 +10,30 @@ from cffi import FFI
 header = Path(os.environ["INGOT_HEADER"])
 cdef = header.read_text(encoding="utf-8").split("// cdef begin")[1].split("// cdef end")[0]
 
+# For the paths where a tenth of a microsecond counts: the handle is returned, so Python makes no cell for it at each
+# call. NULL is a failure, of which `ingot_last_error_info` has the status.
+helpers = """
+static ingot_buffer new_empty_of_device(ingot_device device, int32_t dtype, uint64_t count) {
+  ingot_buffer buffer = 0;
+  ingot_buffer_create_empty(device, dtype, count, &buffer);
+  return buffer;
+}
+
+static ingot_buffer new_empty_of_pool(ingot_pool pool, int32_t dtype, uint64_t count) {
+  ingot_buffer buffer = 0;
+  ingot_pool_create_empty(pool, dtype, count, &buffer);
+  return buffer;
+}
+"""
+
 ffibuilder = FFI()
 ffibuilder.cdef(re.sub(r"\b_Nullable\b", "", cdef))
+ffibuilder.cdef(re.sub(r"static (.*) \{[^}]*\}", r"\1;", helpers))
 # The library lies beside the extension, in the package and in the wheel.
 origin = "@loader_path" if sys.platform == "darwin" else "$ORIGIN"
 ffibuilder.set_source(
     "ingot._ingot",
-    '#include "ingot.h"',
+    '#include "ingot.h"\n' + helpers,
     include_dirs=[str(header.parent)],
     libraries=["IngotABI"],
     extra_link_args=[f"-Wl,-rpath,{origin}"],

@@ -1,4 +1,4 @@
-"""Checks tests/conformance.toml against the tests, both ways."""
+"""Checks tests/conformance.toml against the tests, both ways, and that the tests of tests/mistakes.toml exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,16 @@ def findings() -> list[str]:
     found += [f"{number}: no such number" for number in sorted(items.keys() - NUMBERS)]
     for number, item in items.items():
         found += [f"{number}: {problem}" for problem in _problems(item)]
-    return found + _mismatches(items)
+    return found + _mismatches(items) + _mistakes()
+
+
+def _mistakes() -> list[str]:
+    sections = tomllib.loads((ROOT / "tests/mistakes.toml").read_text(encoding="utf-8"))
+    mistakes = {mistake: tests for section in sections.values() for mistake, tests in section.items()}
+    missing = [
+        f"{mistake}: no test {name}" for mistake, tests in mistakes.items() for name in tests if not _exists(name)
+    ]
+    return missing + [f"{mistake}: no tests" for mistake, tests in mistakes.items() if not tests]
 
 
 def _problems(item: Item) -> list[str]:

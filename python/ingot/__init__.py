@@ -16,8 +16,10 @@ Example:
     print(y.numpy()[:4], submission.gpu_time)
 """
 
+from ingot.aligned import aligned_empty
 from ingot.binding import Threadgroup, threadgroup
 from ingot.buffer import Buffer
+from ingot.constants import FunctionConstant
 from ingot.device import Device, DeviceStatistics, devices
 from ingot.encoder import CommandEncoder
 from ingot.errors import (
@@ -26,6 +28,7 @@ from ingot.errors import (
     CommandBufferError,
     CompileError,
     DeviceNotFoundError,
+    ExportError,
     InFlightError,
     IngotError,
     OutOfBoundsError,
@@ -36,6 +39,12 @@ from ingot.errors import (
     WaitTimeoutError,
 )
 from ingot.kernel import Kernel, KernelArgument, Library
+from ingot.mapping import Mapping
+from ingot.memory import MemoryStats, MemoryUse
+from ingot.pool import Pool, PoolStatistics
+from ingot.residency import ResidencySet
+from ingot.safetensors import SafeTensors, load_safetensors
+from ingot.safetensors_header import TensorInfo
 from ingot.submission import Submission
 
 __all__ = [
@@ -48,19 +57,31 @@ __all__ = [
     "Device",
     "DeviceNotFoundError",
     "DeviceStatistics",
+    "ExportError",
+    "FunctionConstant",
     "InFlightError",
     "IngotError",
     "Kernel",
     "KernelArgument",
     "Library",
+    "Mapping",
+    "MemoryStats",
+    "MemoryUse",
     "OutOfBoundsError",
     "OutOfMemoryError",
     "PipelineError",
+    "Pool",
+    "PoolStatistics",
+    "ResidencySet",
+    "SafeTensors",
     "StateError",
     "Submission",
+    "TensorInfo",
     "Threadgroup",
     "UncommittedError",
     "WaitTimeoutError",
+    "aligned_empty",
     "devices",
+    "load_safetensors",
     "threadgroup",
 ]

@@ -4,6 +4,7 @@ It loads the library, turns statuses into exceptions, and ties each handle to th
 modules call what is here, or a function of ingot.h that is bound here by name.
 """
 
+import atexit
 import math
 import os
 import threading
@@ -37,24 +38,32 @@ Struct: TypeAlias = Any
 """A filled struct of ingot.h."""
 
 NULL: Final[Handle] = ffi.NULL
-memory: Final[Callable[[Handle, int], Any]] = ffi.buffer
-"""Bytes at a pointer, which live as long as something refers to them."""
 
 # Bound by name for the paths where a tenth of a microsecond counts.
 encoder_dispatch: Final = lib.ingot_encoder_dispatch
 buffer_get_contents: Final = lib.ingot_buffer_get_contents
+create_in_device: Final = lib.ingot_buffer_create
+create_in_pool: Final = lib.ingot_pool_create_buffer
+empty_in_device: Final = lib.new_empty_of_device
+empty_in_pool: Final = lib.new_empty_of_pool
 buffer_window: Final = lib.ingot_buffer_window
 buffer_release: Final = lib.ingot_buffer_release
 encoder_release: Final = lib.ingot_encoder_release
 _new: Final = ffi.new
-_owned: Final = ffi.gc
+owned: Final = ffi.gc
 _BUFFERS: Final = ffi.typeof("ingot_buffer *")
 
-lock = threading.Lock()
-"""For what is shared by all threads of the process and changes; held for a look-up, never for a call into C."""
+lock = threading.RLock()
+"""For what is shared by all threads of the process and changes; held for a look-up, never for a call into C.
+
+What the collector or a signal runs meanwhile, in the same thread, may want it as well.
+"""
+
+owners: Final[dict[int, object]] = {}
+"""Whose memory is wrapped, by token: until Ingot says that nothing uses the memory any more."""
 
 # Python sees a signal only between two calls into C.
-_SLICE: Final = 100_000_000
+SLICE: Final = 100_000_000
 
 _EXCEPTIONS: Final[Mapping[int, type[errors.IngotError]]] = {
     lib.INGOT_ERROR_ARGUMENT: errors.ArgumentError,
@@ -71,7 +80,7 @@ _EXCEPTIONS: Final[Mapping[int, type[errors.IngotError]]] = {
 def _renew_lock() -> None:
     """In a forked child, where the thread that held the lock does not exist."""
     global lock  # noqa: PLW0603
-    lock = threading.Lock()
+    lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)
@@ -88,6 +97,11 @@ def failure(status: int) -> errors.IngotError:
         info = struct("error_info", lib.ingot_last_error_info)
         return errors.CommandBufferError(message, code=info.metal_code)
     return _EXCEPTIONS.get(status, errors.IngotError)(message)
+
+
+def last_failure() -> errors.IngotError:
+    """The exception for the last call of this thread that failed, where that returned no status."""
+    return failure(struct("error_info", lib.ingot_last_error_info).status)
 
 
 def check(status: int) -> None:
@@ -116,10 +130,16 @@ def text(function: Callable[..., int], *arguments: Handle) -> str:
 
 def struct(name: str, function: Callable[..., int], *arguments: Handle) -> Struct:
     """The struct that a function fills through its last parameter."""
-    result = ffi.new(f"ingot_{name} *")
-    result.size = ffi.sizeof(result[0])
+    result = new_struct(name)
     check(function(*arguments, result))
     return result
+
+
+def new_struct(name: str) -> Struct:
+    """A struct that knows its size."""
+    made = ffi.new(f"ingot_{name} *")
+    made.size = ffi.sizeof(made[0])
+    return made
 
 
 def encoded(text: str, what: str) -> bytes:
@@ -138,6 +158,27 @@ def optional(text: str | None, what: str) -> Handle:
     return NULL if text is None else encoded(text, what)
 
 
+# ---- Owners of wrapped memory ----------------------------------------------------------------------------------
+
+
+def release_owners() -> None:
+    """Lets go of owners whose memory is not used any more. They end here, on a thread of Python's."""
+    tokens, count = ffi.new("uint64_t[64]"), ffi.new("uint64_t *")
+    while lib.ingot_take_released(tokens, len(tokens), count) == lib.INGOT_OK and count[0]:
+        for token in ffi.unpack(tokens, count[0]):
+            owners.pop(token, None)
+
+
+@atexit.register
+def _leave_owners() -> None:
+    """What the GPU still uses must outlive the interpreter, which would free it with this module."""
+    release_owners()
+    if owners:
+        import ctypes  # noqa: PLC0415, hardly ever needed
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owners))
+
+
 # ---- Devices ---------------------------------------------------------------------------------------------------
 
 
@@ -148,11 +189,14 @@ def device_count() -> int:
     return int(count[0])
 
 
-def open_device(index: int, *, isolated: bool, require_gpu: bool, residency: bool) -> Handle:
+def open_device(  # the flags of ingot.h, by name
+    index: int, *, isolated: bool, require_gpu: bool, residency: bool, manual_time: bool
+) -> Handle:
     """Opens the device at an index, or the default one for -1."""
     flags = isolated and lib.INGOT_DEVICE_ISOLATED
     flags |= require_gpu and lib.INGOT_DEVICE_REQUIRE_GPU
     flags |= not residency and lib.INGOT_DEVICE_NO_RESIDENCY
+    flags |= manual_time and lib.INGOT_DEVICE_MANUAL_TIME
     device = ffi.new("ingot_device *")
     check(lib.ingot_device_open(index, flags, device))
     return ffi.gc(device[0], lib.ingot_device_release)
@@ -168,6 +212,14 @@ def device_statistics(device: Handle) -> Struct:
     return struct("device_statistics", lib.ingot_device_get_statistics, device)
 
 
+def advance_time(device: Handle, seconds: float) -> None:
+    """Lets time pass for a device with manual time."""
+    if not 0 <= seconds < 1 << 32:
+        message = f"{errors.shown(seconds)} seconds cannot pass; 0 to {(1 << 32) - 1} can"
+        raise errors.ArgumentError(message)
+    check(lib.ingot_device_advance_time(device, int(seconds * 1e9)))
+
+
 def device_supports(device: Handle, family: int) -> bool:
     """Whether the device is of an `MTLGPUFamily`."""
     supported = ffi.new("uint8_t *")
@@ -178,20 +230,28 @@ def device_supports(device: Handle, family: int) -> bool:
 # ---- Buffers ---------------------------------------------------------------------------------------------------
 
 
-def create_buffer(
-    device: Handle, dtype: int, shape: Sequence[int], initial: Any, label: str | None
-) -> tuple[Handle, Handle]:
-    """Makes a buffer; returns its handle, and the address of its contents, which owns the handle.
-
-    So what is made from the address, as every array is, keeps the memory alive, and the last one to go releases it.
-    """
-    data = NULL if initial is None else ffi.from_buffer(initial)
-    nbytes = 0 if initial is None else len(data)
-    buffer, contents = ffi.new("ingot_buffer *"), ffi.new("void **")
-    name = optional(label, "the label")
-    check(lib.ingot_buffer_create(device, dtype, shape, len(shape), data, nbytes, name, buffer, contents))
-    handle, release = buffer[0], lib.ingot_buffer_release
-    return handle, ffi.gc(contents[0], lambda _: release(handle))
+def create_buffer(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
+    create: Callable[..., int],
+    maker: Handle,
+    dtype: int,
+    shape: Sequence[int],
+    initial: Any,
+    label: str | None,
+    flags: int,
+) -> Handle:
+    """Makes a buffer, with ingot_buffer_create or what is like it."""
+    data, nbytes = NULL, 0
+    if initial is not None:
+        data = ffi.from_buffer(initial)
+        nbytes = len(data)
+    name = NULL if label is None else encoded(label, "the label")
+    buffer = _new(_BUFFERS)
+    status = create(maker, dtype, shape, len(shape), data, nbytes, name, flags, buffer, NULL)
+    if status:
+        raise failure(status)
+    if owners:
+        release_owners()
+    return owned(buffer[0], buffer_release)
 
 
 def create_window(buffer: Handle, offset: int, dtype: int, shape: tuple[int, ...]) -> Handle:
@@ -200,7 +260,7 @@ def create_window(buffer: Handle, offset: int, dtype: int, shape: tuple[int, ...
     status = buffer_window(buffer, offset, dtype, shape, len(shape), window)
     if status:
         raise failure(status)
-    return _owned(window[0], buffer_release)
+    return owned(window[0], buffer_release)
 
 
 def buffer_info(buffer: Handle) -> Struct:
@@ -210,8 +270,10 @@ def buffer_info(buffer: Handle) -> Struct:
 
 def settle(buffer: Handle) -> int:
     """Waits, as `wait`, until no submission writes a buffer; returns the status."""
-    while (status := lib.ingot_buffer_wait(buffer, lib.INGOT_ACCESS_READ, _SLICE)) == lib.INGOT_ERROR_TIMEOUT:
+    while (status := lib.ingot_buffer_wait(buffer, lib.INGOT_ACCESS_READ, SLICE)) == lib.INGOT_ERROR_TIMEOUT:
         pass
+    if owners and not status:
+        release_owners()
     return int(status)
 
 
@@ -271,6 +333,8 @@ def commit(encoder: Handle) -> tuple[int, Handle]:
     """Commits; returns the status, and the submission if that is INGOT_OK."""
     submission = ffi.new("ingot_submission *")
     status = lib.ingot_encoder_commit(encoder, submission)
+    if owners and not status:  # what ends with an owner might fail, and so replace the text of this failure
+        release_owners()
     return status, None if status else ffi.gc(submission[0], lib.ingot_submission_release)
 
 
@@ -279,11 +343,13 @@ def submission_info(submission: Handle) -> Struct:
     return struct("submission_info", lib.ingot_submission_get_info, submission)
 
 
-def wait(submission: Handle, timeout: float | None) -> int:
+def wait(
+    handle: Handle, timeout: float | None, function: Callable[[Handle, int], int] = lib.ingot_submission_wait
+) -> int:
     """Waits with the GIL released; returns the status. Ctrl-C interrupts it within 100 ms."""
     given = timeout
     if timeout is None or timeout == math.inf:
-        while (status := lib.ingot_submission_wait(submission, _SLICE)) == lib.INGOT_ERROR_TIMEOUT:
+        while (status := function(handle, SLICE)) == lib.INGOT_ERROR_TIMEOUT:
             pass
         return int(status)
     try:
@@ -296,7 +362,7 @@ def wait(submission: Handle, timeout: float | None) -> int:
     deadline = time.monotonic() + timeout
     remaining = timeout
     while True:
-        status = lib.ingot_submission_wait(submission, int(min(remaining * 1e9, _SLICE)))
+        status = function(handle, int(min(remaining * 1e9, SLICE)))
         remaining = max(deadline - time.monotonic(), 0)
         if status != lib.INGOT_ERROR_TIMEOUT or remaining == 0:
             return int(status)

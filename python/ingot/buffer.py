@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex
 
 import numpy as np
 
 from ingot import _native, dtypes
 from ingot._native import buffer_get_contents, create_window, lib
-from ingot.errors import ArgumentError, ClosedError, Unpicklable, shown
-from ingot.shapes import extents, integers, leading, part
+from ingot.errors import ArgumentError, ClosedError, shown
+from ingot.exports import Exports
+from ingot.host import HostAccess
+from ingot.shapes import extents, integers, leading, part, reckoned
+from ingot.storage_memory import CLOSED, PART, UNUSED, StorageMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +23,22 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ingot.device import Device
+    from ingot.maker import Source
     from ingot.shapes import Key, Shape
 
 _READ = lib.INGOT_ACCESS_READ
 _IN_FLIGHT = lib.INGOT_ERROR_IN_FLIGHT
+_CLOSED = lib.INGOT_ERROR_CLOSED
 _NULL = _native.NULL
 _ndarray = np.ndarray
 _bare = object.__new__
+_product = math.prod
+NOT_YET: Final = -1.0
+"""No use count."""
 
 
-class Buffer(Unpicklable):
-    """Typed memory that CPU and GPU share (`MTLBuffer`, `storageModeShared`). Devices make them.
+class Buffer(Exports, HostAccess):
+    """Typed memory that CPU and GPU share (`MTLBuffer`, `storageModeShared`). Devices and pools make them.
 
     A buffer is a window on a storage: `shape`, `dtype`, `size`, `nbytes` and `len` mean what they mean for a NumPy
     array, `numpy()` is one on the same memory, and a kernel is given this window and no more. `b[i]`, `b[i:j]`,
@@ -45,27 +53,71 @@ class Buffer(Unpicklable):
             print(upper.numpy().mean())
     """
 
-    __slots__ = ("_buffer", "_device", "_dtype", "_label", "_memory", "_nbytes", "_offset", "_shape", "_size")
+    __slots__ = (
+        "_buffer",
+        "_checked",
+        "_device",
+        "_dtype",
+        "_label",
+        "_memory",
+        "_nbytes",
+        "_offset",
+        "_shape",
+        "_size",
+        "_whole",
+    )
 
-    def __init__(  # noqa: PLR0913, PLR0917, called by Device only
+    def __init__(  # noqa: PLR0913, PLR0917, called by BufferMaker only
         self,
-        device: Device,
+        source: Source,
         dtype: np.dtype[Any],
         code: int,
         shape: tuple[int, ...],
         initial: Any,
         label: str | None,
+        *,
+        exact: bool = False,
+        lazy: bool = False,
     ) -> None:
-        self._buffer, contents = _native.create_buffer(device._handle, code, shape, initial, label)
+        flags = (lib.INGOT_BUFFER_EXACT if exact else 0) | (lib.INGOT_BUFFER_LAZY if lazy else 0)
+        device, create, _, maker = source
+        handle = _native.create_buffer(create, maker, code, shape, initial, label, flags)
+        self._adopt(device, handle, dtype, shape, label)
+
+    @classmethod
+    def _made(cls, device: Device, handle: _native.Handle, label: str | None) -> Self:
+        """A buffer that ingot.h has made in some other way; it owns the handle."""
+        info = _native.buffer_info(handle)
+        buffer = _bare(cls)
+        shape = tuple(int(extent) for extent in info.shape[0 : info.dimensions])
+        buffer._adopt(device, handle, dtypes.resolve(dtypes.name(info.dtype)), shape, label)
+        if info.nbytes < info.total_nbytes:
+            buffer._offset = int(info.offset)
+            buffer._memory, buffer._whole = StorageMemory(int(info.total_nbytes)), PART
+        return buffer
+
+    @classmethod
+    def _own(
+        cls, device: Device, handle: _native.Handle, dtype: np.dtype[Any], shape: tuple[int, ...], label: str | None
+    ) -> Self:
+        """A buffer that is all of a storage; it owns the handle."""
+        buffer = _bare(cls)
+        buffer._adopt(device, handle, dtype, shape, label)
+        return buffer
+
+    def _adopt(
+        self, device: Device, handle: _native.Handle, dtype: np.dtype[Any], shape: tuple[int, ...], label: str | None
+    ) -> None:
+        self._buffer = handle
+        self._checked = NOT_YET
         self._device = device
         self._dtype = dtype
         self._shape = shape
         self._label = label
         self._offset = 0
-        self._size = math.prod(shape)
-        self._nbytes = self._size * dtype.itemsize
-        # Of the whole storage; all its windows and arrays hold it, and so what it is freed by.
-        self._memory = _native.memory(contents, self._nbytes)
+        self._size = size = _product(shape)
+        self._nbytes = size * dtype.itemsize
+        self._memory = self._whole = UNUSED
 
     @property
     def device(self) -> Device:
@@ -110,7 +162,8 @@ class Buffer(Unpicklable):
     @property
     def total_nbytes(self) -> int:
         """Bytes of its storage, of which it is `nbytes` at `offset`."""
-        return len(self._whole())
+        self._open()
+        return self._storage_memory().nbytes
 
     @property
     def label(self) -> str | None:
@@ -130,10 +183,10 @@ class Buffer(Unpicklable):
     @property
     def is_closed(self) -> bool:
         """Whether `close()` was called."""
-        return self._memory is None
+        return self._memory is CLOSED
 
-    def numpy(self, *, wait: bool = False) -> npt.NDArray[Any]:
-        """The memory as a NumPy array: no copy, and writable.
+    def numpy(self, *, wait: bool = False, copy: bool = False) -> npt.NDArray[Any]:
+        """The memory as a NumPy array: no copy unless `copy=True`, and writable unless the memory is read-only.
 
         The array is exactly this window, and keeps the memory alive, whatever else is closed or deleted. It is live
         memory: what a later submission does to it is seen, so read it after a wait. `wait=True` waits for the
@@ -142,38 +195,56 @@ class Buffer(Unpicklable):
 
         Raises:
             InFlightError: A submission that writes these bytes is not done; the text names it.
-            ClosedError: The buffer was closed.
+            ClosedError: The buffer was closed, or taken back by a reset of its pool.
 
         Example:
             submission.wait()
             total = buffer.numpy().sum()
         """
-        memory = self._memory  # first: another thread may close the buffer during the call
+        memory = self._memory
+        if memory.use_count[0] != self._checked:
+            memory = self._check(wait=wait)
+        array = self._whole.array
+        array = self._view(memory) if array is None else array[...]
+        return array.copy() if copy else array
+
+    def _storage_memory(self) -> StorageMemory:
+        """What all windows of the storage share."""
+        memory = self._memory
+        if memory is UNUSED:
+            memory = StorageMemory(self._nbytes)
+            with _native.lock:  # another thread may do the same, or close the buffer
+                if self._memory is UNUSED:
+                    self._memory = self._whole = memory
+            memory = self._memory
+        return memory
+
+    def _check(self, *, wait: bool) -> StorageMemory:
+        """Refuses host access while the GPU writes these bytes; what it grants holds as long as the use count does."""
+        memory = self._storage_memory()
+        if memory.data is None:
+            memory.open(self._open())
+        count = memory.use_count[0]
         status = buffer_get_contents(self._buffer, _READ, _NULL)
         if status == _IN_FLIGHT and wait:
             status = _native.settle(self._buffer)
         if status:
+            if status == _CLOSED:  # by a reset of the pool, which must not find the memory open
+                memory.close()
             raise self._failure(status)
-        return _ndarray(self._shape, self._dtype, memory, self._offset)
+        self._checked = count
+        return memory
 
-    def __array__(
-        self,
-        dtype: npt.DTypeLike | None = None,
-        copy: bool | None = None,  # noqa: FBT001, NumPy's protocol
-    ) -> npt.NDArray[Any]:
-        """What `np.asarray(buffer)` is: `numpy()`, or a copy where a dtype or a copy is asked for."""
-        return np.array(self.numpy(), dtype, copy=copy)
-
-    def copy(self, *, label: str | None = None) -> Buffer:
-        """A buffer of its own with the same elements, copied by the host; `label` is this one's unless given.
-
-        Raises:
-            InFlightError: A submission that writes these bytes is not done.
-            OutOfMemoryError: Metal has no memory for it.
-        """
-        data = self.numpy().reshape(-1).view(np.uint8)
-        name = self._label if label is None else label
-        return Buffer(self._device, self._dtype, dtypes.code(self._dtype), self._shape, data, name)
+    def _view(self, memory: StorageMemory) -> npt.NDArray[Any]:
+        """An array over this window."""
+        data = memory.data
+        if data is None:  # closed since the check, for a reset of the pool
+            raise self._closed()
+        array = _ndarray(self._shape, self._dtype, data, self._offset)
+        if self._whole is not memory:
+            return array
+        memory.keep(data, array)
+        return array[...]
 
     def __getitem__(self, key: Key | tuple[Key, ...]) -> Buffer:
         """A window, as a NumPy index would take a view: numbers, slices of step 1, `...` and None.
@@ -189,7 +260,7 @@ class Buffer(Unpicklable):
             head, last = buffer[:16], buffer[-1]
         """
         keys = key if type(key) is tuple else (key,)
-        offset, shape = leading(self._shape, self._nbytes, keys) or part(self._array(), keys)
+        offset, shape = leading(self._shape, self._nbytes, keys) or part(reckoned(self._shape, self._dtype), keys)
         return self._window(offset, shape, math.prod(shape))
 
     def __iter__(self) -> Iterator[Buffer]:
@@ -202,7 +273,7 @@ class Buffer(Unpicklable):
         numbers = integers(shape[0] if len(shape) == 1 else shape)  # type: ignore[arg-type]
         try:
             if min(numbers, default=0) >= -1:
-                return self._window(0, self._array().reshape(numbers).shape, self._size)
+                return self._window(0, reckoned(self._shape, self._dtype).reshape(numbers).shape, self._size)
         except (OverflowError, ValueError):
             pass
         raise ArgumentError(f"shape {shown(numbers)} does not fit {self!r}, which has {self._size} elements")
@@ -217,7 +288,7 @@ class Buffer(Unpicklable):
         resolved = dtypes.resolve(dtype)
         code = dtypes.code(resolved)
         try:
-            view = self._array().view(resolved)
+            view = reckoned(self._shape, self._dtype).view(resolved)
         except ValueError as error:
             raise ArgumentError(f"no view of {self!r} as {resolved}: {error}") from None
         return self._window(0, view.shape, view.size, resolved, code)
@@ -247,12 +318,14 @@ class Buffer(Unpicklable):
         self, offset: int, shape: tuple[int, ...], size: int, dtype: np.dtype[Any] | None = None, code: int = 0
     ) -> Buffer:
         """A buffer on a part of this one. Ingot checks that it is one."""
-        memory = self._memory  # first: another thread may close the buffer during the call
-        if memory is None:
+        memory = self._storage_memory()  # first: another thread may close the buffer during the call
+        if memory is CLOSED:
             raise self._closed()
         window = _bare(Buffer)
         window._buffer = create_window(self._buffer, offset, code, shape)
+        window._checked = NOT_YET
         window._memory = memory
+        window._whole = PART
         window._offset = self._offset + offset
         window._device = self._device
         window._dtype = dtype = self._dtype if dtype is None else dtype
@@ -262,21 +335,14 @@ class Buffer(Unpicklable):
         window._label = self._label
         return window
 
-    def _array(self) -> npt.NDArray[Any]:
-        """For reckoning only: nothing is read, so no submission is in the way."""
-        return _ndarray(self._shape, self._dtype, self._whole(), self._offset)
-
-    def _whole(self) -> Any:
-        """The memory of the storage."""
-        memory = self._memory
-        if memory is None:
-            raise self._closed()
-        return memory
-
     def close(self) -> None:
         """Gives up the memory, which goes when no array and no submission uses it any more. Twice is once."""
+        kept = self._memory, self._whole
+        with _native.lock:
+            self._memory = CLOSED
+            self._whole = PART
+        del kept  # what ends with them must not end under the lock
         self._buffer = _NULL
-        self._memory = None
 
     def __enter__(self) -> Self:
         return self
@@ -299,9 +365,10 @@ class Buffer(Unpicklable):
         label = "" if self._label is None else f", label={self._label!r}"
         closed = ", closed" if self.is_closed else ""
         memory = self._memory
-        is_part = memory is not None and self._nbytes < len(memory)
-        place = f", bytes {self._offset}:{self._offset + self._nbytes} of {len(memory)}" if is_part else ""
-        return f"<ingot.Buffer shape={self._shape}, dtype={self._dtype}{place}{label}{closed}>"
+        is_part = self._nbytes < memory.nbytes
+        place = f" at {self._offset} of {memory.nbytes}" if is_part else ""
+        layout = f"shape={self._shape}, dtype={self._dtype}, {self._nbytes} bytes{place}"
+        return f"<ingot.Buffer {layout}{label}, device={self._device.name!r}{closed}>"
 
     def _open(self) -> _native.Handle:
         if self.is_closed:

@@ -6,25 +6,26 @@ import operator
 import re
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, SupportsIndex, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, SupportsIndex, cast
 
-import numpy as np
-
-from ingot import _native, dtypes
-from ingot.buffer import Buffer
+from ingot import _native
 from ingot.encoder import CommandEncoder
-from ingot.errors import ArgumentError, DeviceNotFoundError, OutOfMemoryError, Unpicklable, shown
+from ingot.errors import ArgumentError, DeviceNotFoundError, Unpicklable, shown
+from ingot.imports import Imports
 from ingot.kernel import Library
-from ingot.shapes import extents
+from ingot.maker import BufferMaker
+from ingot.memory import MemoryStats, memory_stats
+from ingot.pool import Pool, current_pool, get_current
+from ingot.prepare import prepare
+from ingot.residency import KeepsResident
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy.typing as npt
+    from collections.abc import Iterable, Mapping
 
     from ingot.encoder import Ordering
-    from ingot.kernel import MathMode
-    from ingot.shapes import Shape
+    from ingot.kernel import Kernel, MathMode
+    from ingot.maker import Source
+    from ingot.prepare import Progress, Request
 
 # MTLGPUFamily: the name of a family is one of these and a number.
 _FAMILIES: Final = {"apple": 1000, "mac": 2000, "common": 3000, "metal": 4998}
@@ -36,16 +37,26 @@ class DeviceStatistics(NamedTuple):
     current_allocated: int
     """Bytes, Metal's own figure (`MTLDevice.currentAllocatedSize`)."""
     resident_count: int
-    """Allocations in residency sets."""
+    """Allocations in the device's own residency sets, with what is staged."""
     residency_commits: int
     """Calls of `MTLResidencySet.commit`."""
     submissions: int
     """Command buffers committed."""
     unfinished: int
     """Those of them that are not done."""
+    residency_sets: int
+    """Residency sets on the queue, yours among them."""
+    resident_bytes: int
+    """Bytes of the allocations that `resident_count` counts."""
+    unwired_bytes: int
+    """Bytes of those that are beyond `Device.residency_budget`, or found no set."""
+    residency_requests: int
+    """Calls of `MTLResidencySet.requestResidency` while the device was idle: see `Device.keep_alive`."""
+    residency_wake_ups: int
+    """How often the timers behind residency ran."""
 
 
-class Device(Unpicklable):
+class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
     """A GPU with its command queue (`MTLDevice`); on Linux the software device, and its `name` says so.
 
     `Device()` is the system's default, `Device(i)` the one at that index of `devices()`, `Device(name)` the one with
@@ -60,15 +71,16 @@ class Device(Unpicklable):
         x = device.array(np.arange(4, dtype=np.float32))
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_name")
+    __slots__ = ("__weakref__", "_handle", "_info", "_name", "_pool")
 
     _handle: _native.Handle
     _info: _native.Struct
     _name: str
+    _pool: weakref.ref[Pool] | None
 
     def __new__(cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None) -> Self:
         """Opens the device, or gives the object that it has in this process."""
-        opened = cls._open(_index(index), isolated=False, require_gpu=bool(require_gpu), residency=True)
+        opened = cls._open(index, require_gpu)
         with _native.lock:
             device = _opened.setdefault((cls, opened.registry_id), opened)
         if index is None:
@@ -77,23 +89,39 @@ class Device(Unpicklable):
 
     @classmethod
     def new(
-        cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None, residency: bool = True
+        cls,
+        index: SupportsIndex | str | None = None,
+        *,
+        require_gpu: bool | None = None,
+        residency: bool = True,
+        manual_time: bool = False,
     ) -> Self:
-        """An isolated device object: its own queue, caches, residency set and counters.
+        """An isolated device object: its own queue, caches, pool, residency sets and counters.
 
-        `residency=False` leaves residency sets out (`MTLResidencySet`).
+        `residency=False` leaves residency sets out (`MTLResidencySet`). With `manual_time=True` what it does by itself
+        after a while, such as to give back cached memory, it does only when `advance_time` is called: for tests.
         """
-        device = cls._open(_index(index), isolated=True, require_gpu=bool(require_gpu), residency=residency)
+        device = cls._open(index, require_gpu, isolated=True, residency=residency, manual_time=manual_time)
         if index is None:
             _announce(device)
         return device
 
     @classmethod
-    def _open(cls, index: int, *, isolated: bool, require_gpu: bool, residency: bool) -> Self:
+    def _open(
+        cls,
+        index: SupportsIndex | str | None,
+        require_gpu: object,
+        *,
+        isolated: bool = False,
+        residency: bool = True,
+        manual_time: bool = False,
+    ) -> Self:
         device = super().__new__(cls)
-        device._handle = _native.open_device(index, isolated=isolated, require_gpu=require_gpu, residency=residency)
+        flags = {"isolated": isolated, "require_gpu": bool(require_gpu), "residency": residency}
+        device._handle = _native.open_device(_index(index), **flags, manual_time=manual_time)
         device._info = _native.device_info(device._handle)
         device._name = _native.string(device._info.name)
+        device._pool = None
         return device
 
     @property
@@ -152,6 +180,54 @@ class Device(Unpicklable):
         native = _native.device_statistics(self._handle)
         return DeviceStatistics(*(int(getattr(native, field)) for field in DeviceStatistics._fields))
 
+    def advance_time(self, seconds: float) -> None:
+        """Lets time pass for a device of `Device.new(manual_time=True)`; waits go by the system's clock. For tests."""
+        _native.advance_time(self._handle, seconds)
+
+    @property
+    def pool(self) -> Pool:
+        """Its own pool, which its buffers get their memory from, unless another is current: see `Pool`."""
+        with _native.lock:
+            pool = None if self._pool is None else self._pool()
+        if pool is None:
+            made = Pool._of_device(self)
+            with _native.lock:
+                pool = None if self._pool is None else self._pool()
+                if pool is None:
+                    pool, self._pool = made, weakref.ref(made)
+        return pool
+
+    def _source(self, *, exact: bool = False) -> Source:
+        pool = None if exact or get_current() is None else current_pool(self)
+        if pool is not None:
+            return pool._source()
+        return self, _native.create_in_device, _native.empty_in_device, self._handle
+
+    def memory_stats(self) -> MemoryStats:
+        """The memory that it has: allocations by kind, what is used and what is cached, and the most there was.
+
+        Example:
+            device.reset_peak()
+            step()
+            print(device.memory_stats().peak_used_bytes, "bytes were in use at a time")
+        """
+        return memory_stats(self._handle)
+
+    def reset_peak(self) -> None:
+        """Begins anew to look for the most memory at a time."""
+        _native.check(_native.lib.ingot_device_reset_peak(self._handle))
+
+    def synchronize(self, timeout: float | None = None) -> None:
+        """Blocks until everything that was committed on it is done, or for `timeout` seconds.
+
+        Other threads run meanwhile; Ctrl-C interrupts it.
+
+        Raises:
+            WaitTimeoutError: The time is over; the work goes on.
+            CommandBufferError: A submission failed that nobody has been told of yet, by this or by `Submission.wait`.
+        """
+        _native.check(_native.wait(self._handle, timeout, _native.lib.ingot_device_synchronize))
+
     def supports(self, family: str) -> bool:
         """Whether it is of a GPU family (`supportsFamily`), for example `"apple7"` or `"metal3"`."""
         found = re.fullmatch(r"(apple|mac|common|metal)([0-9]{1,2})", family) if isinstance(family, str) else None
@@ -159,41 +235,6 @@ class Device(Unpicklable):
             message = f"{shown(family)} is no GPU family; they are named as 'apple7', 'mac2', 'common3' and 'metal3'"
             raise ArgumentError(message)
         return _native.device_supports(self._handle, _FAMILIES[found[1]] + int(found[2]))
-
-    def array(self, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None, *, label: str | None = None) -> Buffer:
-        """A buffer with a copy of `values`, which is anything that NumPy makes an array of.
-
-        It has the dtype and shape that NumPy gives it, or the `dtype` given. float64 and complex numbers, which MSL
-        does not have, are refused. Arrays that are not contiguous are copied in C order.
-
-        Raises:
-            ArgumentError: The dtype has no equal in MSL, or there are no elements, or too many.
-            OutOfMemoryError: Metal has no memory for it.
-
-        Example:
-            x = device.array([1, 2, 3], np.float32)
-        """
-        array = _as_array(values, dtype)
-        code = dtypes.code(array.dtype)
-        if array.nbytes > self.max_buffer_length:  # a broadcast array can be, and has no copy
-            return Buffer(self, array.dtype, code, array.shape, None, label)
-        data = _contiguous(array).reshape(-1).view(np.uint8)
-        return Buffer(self, array.dtype, code, array.shape, data, label)
-
-    def zeros(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
-        """A buffer of zeros."""
-        return self.full(shape, 0, dtype, label=label)
-
-    def full(self, shape: Shape, value: Any, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
-        """A buffer in which every element is `value`; a value that the dtype cannot hold is an `ArgumentError`."""
-        resolved = dtypes.resolve(dtype)
-        code = dtypes.code(resolved)
-        return Buffer(self, resolved, code, extents(shape), dtypes.pack(_plain(value), code), label)
-
-    def empty(self, shape: Shape, dtype: npt.DTypeLike = np.float32, *, label: str | None = None) -> Buffer:
-        """A buffer whose contents are undefined until they are written: faster than `zeros`."""
-        resolved = dtypes.resolve(dtype)
-        return Buffer(self, resolved, dtypes.code(resolved), extents(shape), None, label)
 
     def compile(
         self,
@@ -217,11 +258,26 @@ class Device(Unpicklable):
         """
         return Library(self, source, math_mode, language_version, macros or {})
 
+    def prepare(self, requests: Iterable[Request], *, progress: Progress | None = None) -> list[Kernel]:
+        """Makes several kernels at a time, so that later calls of `compile` and `kernel` find them.
+
+        A request is `(source, name)` or `(source, name, constants)`, where a `Library` may stand for the source.
+        `progress(done, count)` is called on this thread after each.
+
+        Raises:
+            IngotError: The first request that cannot be met, after the others are made.
+
+        Example:
+            kernels = device.prepare([(SOURCE, "step", {"n": n}) for n in (4, 8, 16)])
+        """
+        return prepare(self, requests, progress)
+
     def encoder(self, label: str | None = None, ordering: Ordering = "automatic") -> CommandEncoder:
         """Starts an encoder, which becomes one command buffer (`MTLCommandBuffer`).
 
         By default dispatches behave as if they ran one after another, while independent ones may overlap;
-        `ordering="serial"` runs them one after another. The label is in every error that its work leads to.
+        `ordering="serial"` runs them one after another, and `"manual"` leaves their order to `CommandEncoder.barrier`;
+        `INGOT_ORDERING` in the environment overrides all. The label is in every error that its work leads to.
         """
         return CommandEncoder(self, label, ordering)
 
@@ -261,25 +317,3 @@ def _announce(device: Device) -> None:
     if device.is_software and not _announced:
         _announced = True
         print(f"ingot: no GPU here; kernels run on the CPU, by {device.name!r}", file=sys.stderr)  # noqa: T201, said once
-
-
-def _as_array(values: npt.ArrayLike, dtype: npt.DTypeLike | None) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(values, None if dtype is None else dtypes.resolve(dtype))
-    except (TypeError, ValueError, OverflowError) as error:
-        message = f"NumPy makes no array of this {type(values).__name__}: {error}"
-        raise ArgumentError(message) from error
-    except MemoryError as error:
-        raise OutOfMemoryError(f"NumPy has no memory for the array: {error}") from error
-
-
-def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    try:
-        return np.ascontiguousarray(array)
-    except MemoryError as error:
-        raise OutOfMemoryError(f"NumPy has no memory for a contiguous copy: {error}") from error
-
-
-def _plain(value: object) -> object:
-    """A Python number for a NumPy scalar."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -40,6 +40,20 @@ FORMATS: Final = {code: _FORMATS[dtype.name] for code, dtype in _DTYPES.items()}
 """What the struct module calls a dtype's code; it has no bfloat16."""
 
 
+_KNOWN: Final[dict[object, tuple[np.dtype[Any], int]]] = {
+    spelling: (dtype, code) for dtype, code in _CODES.items() for spelling in (dtype, dtype.type, dtype.name)
+}
+
+
+def known(dtype: npt.DTypeLike) -> tuple[np.dtype[Any], int]:
+    """`resolve(dtype)` and its `code`: quickly for the usual spellings."""
+    try:
+        return _KNOWN[dtype]
+    except (KeyError, TypeError):
+        resolved = resolve(dtype)
+        return resolved, code(resolved)
+
+
 def resolve(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """`np.dtype(dtype)`, which also knows `"bfloat16"`."""
     if isinstance(dtype, str) and dtype == "bfloat16":
@@ -80,6 +94,11 @@ def bfloat16() -> np.dtype[Any]:
 def name(code: int) -> str:
     """NumPy's name of the dtype with this number."""
     return "bfloat16" if code == BFLOAT16 else _DTYPES[code].name
+
+
+def plain(value: object) -> object:
+    """A Python number for a NumPy scalar."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def pack(value: object, code: int) -> bytes:

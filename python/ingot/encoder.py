@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, Type
 
 import numpy as np
 
-from ingot import _native
+from ingot import _native, dtypes
 from ingot._native import encoder_dispatch, encoder_release, lib
 from ingot.buffer import Buffer
 from ingot.errors import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ingot.binding import Threadgroup
     from ingot.device import Device
 
-Ordering: TypeAlias = Literal["automatic", "serial"]
+Ordering: TypeAlias = Literal["automatic", "serial", "manual"]
 """In which order dispatches of one encoder run."""
 
 Extent: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | list[SupportsIndex]
@@ -47,7 +47,11 @@ Value: TypeAlias = (
 )
 """What can be given for an argument of a kernel."""
 
-_ORDERINGS: Final = {"automatic": lib.INGOT_ORDERING_AUTOMATIC, "serial": lib.INGOT_ORDERING_SERIAL}
+_ORDERINGS: Final[Mapping[Ordering, int]] = {
+    "automatic": lib.INGOT_ORDERING_AUTOMATIC,
+    "serial": lib.INGOT_ORDERING_SERIAL,
+    "manual": lib.INGOT_ORDERING_MANUAL,
+}
 _THREADS: Final = lib.INGOT_GRID_THREADS
 _THREADGROUPS: Final = lib.INGOT_GRID_THREADGROUPS
 _OK: Final = lib.INGOT_OK
@@ -157,6 +161,70 @@ class CommandEncoder(Unpicklable):
             kernel._specialise(args, named)
         return status
 
+    def copy(self, source: Buffer, destination: Buffer) -> None:
+        """Encodes a copy of the elements of one buffer to another of the same dtype and shape.
+
+        It is a dispatch as any other: in the encoder's order, and counted as one. Windows may begin at any byte; it is
+        fastest where both begin at the same one modulo 16.
+
+        Raises:
+            ArgumentError: Dtype or shape differ, the destination is read-only, one is another device's, or the two
+                share bytes.
+            StateError: The encoder was committed or discarded.
+            ClosedError: A buffer was closed.
+
+        Example:
+            encoder.copy(rows[3], x)
+        """
+        handles = _opened(source), _opened(destination)
+        self._check(lib.ingot_encoder_copy(self._handle, *handles), source, destination)
+
+    def fill(self, buffer: Buffer, value: Number) -> None:
+        """Encodes that every element becomes `value`, a number that the dtype can hold: a dispatch, as `copy` is.
+
+        Raises as `copy`, and `ArgumentError` if the dtype cannot hold the value.
+        """
+        handle = _opened(buffer)
+        element = dtypes.pack(dtypes.plain(value), dtypes.code(buffer.dtype))
+        self._check(lib.ingot_encoder_fill(self._handle, handle, element, len(element)), buffer)
+
+    def barrier(self, *buffers: Buffer) -> None:
+        """Makes all later dispatches wait for all earlier ones (`memoryBarrier`).
+
+        This is the order of an encoder with `ordering="manual"`. Given buffers, only what uses their memory is ordered:
+        their whole storages, and maybe neighbours. With automatic ordering it orders everything, and counts as a
+        barrier that Ingot need not put itself. With serial ordering, and before the first dispatch, there is nothing
+        to do, and nothing is counted.
+
+        Example:
+            encoder.dispatch(produce, x, grid=x.size)
+            encoder.barrier(x)
+            encoder.dispatch(consume, x, y, grid=x.size)
+        """
+        handles = [_opened(buffer) for buffer in buffers]
+        self._check(lib.ingot_encoder_barrier(self._handle, handles, len(handles)), *buffers)
+
+    @property
+    def ordering(self) -> Ordering:
+        """How its dispatches follow one another: what was asked for, unless `INGOT_ORDERING` overrides it."""
+        number = self._info().ordering
+        return next(ordering for ordering, code in _ORDERINGS.items() if code == number)
+
+    @property
+    def dispatches(self) -> int:
+        """Dispatches so far, copies and fills among them."""
+        return int(self._info().dispatches)
+
+    @property
+    def barriers(self) -> int:
+        """Barriers between them so far, Ingot's and those of `barrier`."""
+        return int(self._info().barriers)
+
+    @property
+    def barriers_spared(self) -> int:
+        """Dispatches that were checked for conflicts with what came before, and needed no barrier."""
+        return int(self._info().barriers_spared)
+
     def commit(self) -> Submission:
         """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
         status, handle = _native.commit(self._handle)
@@ -211,6 +279,15 @@ class CommandEncoder(Unpicklable):
     def _name(self) -> str:
         return "the encoder" if self._label is None else f"the encoder {self._label!r}"
 
+    def _info(self) -> _native.Struct:
+        info = _native.new_struct("encoder_info")
+        self._check(lib.ingot_encoder_get_info(self._handle, info))
+        return info
+
+    def _check(self, status: int, *buffers: Buffer) -> None:
+        if status:
+            raise self._failure(status, buffers)
+
     def _failure(self, status: int, args: Sequence[object] = (), named: Mapping[str, object] = _NOTHING) -> IngotError:
         """What a failed call of ingot.h stands for; a closed object is named, where C sees no handle."""
         failure = _native.failure(status)
@@ -220,6 +297,12 @@ class CommandEncoder(Unpicklable):
         if isinstance(failure, ClosedError) and not self._is_open:
             return StateError(f"{self._name} was discarded; device.encoder() gives a new one")
         return failure
+
+
+def _opened(buffer: Buffer) -> _native.Handle:
+    if not isinstance(buffer, Buffer):
+        raise ArgumentError(f"{shown(buffer)} is no ingot.Buffer; device.array() makes one of an array")
+    return buffer._open()
 
 
 def _extents(grid: Extent | None, groups: Extent | None, group: Extent | None) -> tuple[int, ...]:

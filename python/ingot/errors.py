@@ -65,6 +65,10 @@ class InFlightError(IngotError):
     """Host access to memory that an unfinished submission uses."""
 
 
+class ExportError(IngotError, BufferError):
+    """The memory cannot be had in the form that another library asks for."""
+
+
 class StateError(IngotError):
     """Not now: dispatch after commit, a second commit, a result before there is one."""
 

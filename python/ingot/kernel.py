@@ -6,9 +6,11 @@ import re
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from ingot import _native, dtypes, specialise
+from ingot import _native, _native_constants, dtypes, shapes, specialise
+from ingot import constants as function_constants
 from ingot._native import lib
 from ingot.binding import Binder
 from ingot.errors import ArgumentError, Unpicklable, shown
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import numpy.typing as npt
 
+    from ingot.constants import Constants, FunctionConstant
     from ingot.device import Device
 
 MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]
@@ -62,8 +66,8 @@ class Library(Unpicklable):
         )
         self._device = device
         self._kernel_names = _native.kernel_names(self._handle)
-        # Kernels hold their library, so it must not hold them.
-        self._kernels: weakref.WeakValueDictionary[str, Kernel] = weakref.WeakValueDictionary()
+        # Kernels hold their library, so it must not hold them. One with constants goes by its name and their values.
+        self._kernels: weakref.WeakValueDictionary[str | tuple[object, ...], Kernel] = weakref.WeakValueDictionary()
 
     @property
     def device(self) -> Device:
@@ -75,19 +79,39 @@ class Library(Unpicklable):
         """The names of its kernels, sorted."""
         return self._kernel_names
 
-    def kernel(self, name: str) -> Kernel:
+    def kernel(self, name: str, *, constants: Constants | None = None) -> Kernel:
         """The kernel with that name, always the same object; its pipeline is made when it is first asked for.
+
+        `constants` has values for its function constants, by name or index (`makeFunction(name:constantValues:)`); each
+        set of values is a kernel of its own. Numbers take the type of the constant, if it holds them; NumPy scalars
+        must be of it; vectors are sequences or one-dimensional arrays.
+
+        Raises:
+            ArgumentError: There is no such kernel; the text lists those there are. Or a constant is missing, unknown,
+                given twice or as another type; the text lists the constants.
+            PipelineError: Metal cannot make a pipeline of it (`makeComputePipelineState`).
+
+        Example:
+            step = library.kernel("step", constants={"n": 4, "scale": 0.5, 3: np.uint8(1), "shape": (2, 3)})
+        """
+        if constants is not None and (values := function_constants.native(constants)):
+            made = Kernel(self, name, _native_constants.get_kernel(self._handle, name, values))
+            key: str | tuple[object, ...] = made._key
+        else:
+            kernel = self._kernels.get(name) if isinstance(name, str) else None
+            if kernel is not None:
+                return kernel
+            made, key = Kernel(self, name, _native.get_kernel(self._handle, name)), name
+        with _native.lock:  # another thread may have been here meanwhile
+            return self._kernels.setdefault(key, made)
+
+    def function_constants(self, name: str) -> tuple[FunctionConstant, ...]:
+        """The function constants of a kernel, by index, before there is a pipeline (`functionConstantsDictionary`).
 
         Raises:
             ArgumentError: There is no such kernel; the text lists those there are.
-            PipelineError: Metal cannot make a pipeline of it (`makeComputePipelineState`).
         """
-        kernel = self._kernels.get(name) if isinstance(name, str) else None
-        if kernel is not None:
-            return kernel
-        made = Kernel(self, name)
-        with _native.lock:  # another thread may have been here meanwhile
-            return self._kernels.setdefault(name, made)
+        return function_constants.of_kernel(self._handle, name)
 
     def __repr__(self) -> str:
         return f"<ingot.Library of {', '.join(self._kernel_names) or 'no kernels'}>"
@@ -130,9 +154,11 @@ class Kernel(Unpicklable):
         "__weakref__",
         "_arguments",
         "_binder",
+        "_constants",
         "_encode_along",
         "_encode_over",
         "_handle",
+        "_label",
         "_library",
         "_max_threads_per_group",
         "_name",
@@ -141,11 +167,13 @@ class Kernel(Unpicklable):
         "_thread_execution_width",
     )
 
-    def __init__(self, library: Library, name: str) -> None:
-        self._handle = _native.get_kernel(library._handle, name)
+    def __init__(self, library: Library, name: str, handle: _native.Handle) -> None:
+        self._handle = handle
         self._library = library
         self._name = name
         info = _native.kernel_info(self._handle)
+        self._label = _native_constants.kernel_label(handle)
+        self._constants = function_constants.given(handle, info.constant_count)
         self._max_threads_per_group = int(info.max_threads_per_threadgroup)
         self._thread_execution_width = int(info.thread_execution_width)
         self._static_threadgroup_memory = int(info.static_threadgroup_memory)
@@ -158,6 +186,21 @@ class Kernel(Unpicklable):
     def name(self) -> str:
         """Its name in MSL."""
         return self._name
+
+    @property
+    def label(self) -> str:
+        """Its pipeline's label: the name, then each constant that was given a value, as in `softmax|0:b1|1:i128`."""
+        return self._label
+
+    @property
+    def constants(self) -> Mapping[str | int, np.generic | npt.NDArray[Any]]:
+        """The values that its function constants were given, by name: NumPy scalars, and arrays for vectors."""
+        return MappingProxyType(self._constants)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """The same for the same kernel with the same values."""
+        return (self._name, *((key, value.dtype.str, value.tobytes()) for key, value in self._constants.items()))
 
     @property
     def library(self) -> Library:
@@ -189,6 +232,23 @@ class Kernel(Unpicklable):
         """Bytes of threadgroup memory that the kernel itself declares."""
         return self._static_threadgroup_memory
 
+    def suggest_group(self, grid: shapes.Shape) -> tuple[int, ...]:
+        """A good threadgroup for a grid of threads, with as many extents: what a dispatch without `group` takes.
+
+        It knows nothing of how a kernel with threadgroup memory divides its work.
+
+        Raises:
+            ArgumentError: No dispatch can have such a grid.
+
+        Example:
+            encoder.dispatch(blur, image, grid=(640, 480), group=blur.suggest_group((640, 480)))
+        """
+        extents = shapes.integers(grid)
+        if not 1 <= len(extents) <= 3 or not all(1 <= extent < 1 << 32 for extent in extents):  # noqa: PLR2004
+            raise ArgumentError(f"grid is {shown(grid)}; it is up to three numbers along x, y and z, each at least 1")
+        x, y, z = *extents, *(1,) * (3 - len(extents))
+        return _native_constants.suggest_group(self._handle, x, y, z)[: len(extents)]
+
     def _specialise(self, args: Sequence[object], named: Mapping[str, object]) -> None:
         """Prepares for more calls as this one, which succeeded."""
         shape = specialise.shape(args, named)
@@ -198,7 +258,7 @@ class Kernel(Unpicklable):
         self._encode_along, self._encode_over = self._shapes[shape]
 
     def __repr__(self) -> str:
-        return f"<ingot.Kernel {self._name}({', '.join(argument.name for argument in self._arguments)})>"
+        return f"<ingot.Kernel {self._label}({', '.join(argument.name for argument in self._arguments)})>"
 
 
 def _arguments(handle: _native.Handle, count: int) -> tuple[list[int], tuple[KernelArgument, ...]]:

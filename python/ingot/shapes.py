@@ -22,13 +22,18 @@ Key: TypeAlias = SupportsIndex | slice | EllipsisType | None
 """What stands between the brackets, alone or in a tuple: NumPy's basic indexing."""
 
 _MAX_DIMENSIONS: Final = lib.INGOT_MAX_DIMENSIONS
-_ADVICE: Final = "a copy will do: device.array(buffer.numpy()[...])"
+_LIMIT: Final = 1 << 64
+_SEQUENCES: Final = (tuple, list, range, np.ndarray)
+_NOWHERE: Final = 1 << 20
+_ADVICE: Final = "a copy can be had of it: buffer.copy(np.s_[...])"
 
 
 def extents(shape: Shape) -> tuple[int, ...]:
     """A shape as numbers that ingot.h can take; whether they make sense is for Ingot to say."""
+    if type(shape) is int and 0 <= shape < _LIMIT:
+        return (shape,)
     numbers = integers(shape)
-    if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < 1 << 64 for number in numbers):
+    if len(numbers) > _MAX_DIMENSIONS or not all(0 <= number < _LIMIT for number in numbers):
         message = f"shape {shown(shape)}: up to {_MAX_DIMENSIONS} dimensions, each of 1 to {(1 << 64) - 1} elements"
         raise ArgumentError(message)
     return numbers
@@ -37,8 +42,7 @@ def extents(shape: Shape) -> tuple[int, ...]:
 def integers(shape: Shape) -> tuple[int, ...]:
     """The numbers of a shape, of which one may be negative where that means something."""
     try:
-        numbers = shape if isinstance(shape, tuple | list | range | np.ndarray) else (shape,)
-        return tuple(operator.index(number) for number in numbers)
+        return tuple(map(operator.index, shape if isinstance(shape, _SEQUENCES) else (shape,)))
     except TypeError as error:
         message = f"{shown(shape)} is no shape; it is a number of elements or a tuple of them"
         raise ArgumentError(message) from error
@@ -92,6 +96,34 @@ def part(array: npt.NDArray[Any], keys: tuple[Any, ...]) -> Part:
     if not view.flags.c_contiguous:
         raise ArgumentError(f"{text} of shape {array.shape} is not contiguous, as windows are; {_ADVICE}")
     return _address(view) - _address(array), view.shape
+
+
+def picked(array: npt.NDArray[Any], key: Any) -> npt.NDArray[Any]:
+    """The elements that any index means, in C order."""
+    text = f"[{', '.join(map(_text, key if type(key) is tuple else (key,)))}] of shape {array.shape}"
+    try:
+        found = np.asarray(array[key], order="C")
+    except IndexError as error:
+        raise OutOfBoundsError(f"{text}: {error}") from None
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ArgumentError(f"{text}: {error}") from None
+    if found.size == 0:
+        raise ArgumentError(f"{text} has no elements; Metal has no buffers of zero bytes")
+    return found
+
+
+class _Reckoned:
+    """Tells NumPy of an array that is nowhere."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        place = (_NOWHERE, True)
+        kind = f"|V{dtype.itemsize}"
+        self.__array_interface__ = {"version": 3, "shape": shape, "typestr": kind, "data": place}
+
+
+def reckoned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """An array to reckon with: its elements have the size of the dtype, and are never read."""
+    return np.asarray(_Reckoned(shape, dtype))
 
 
 def _is_number(key: object) -> bool:

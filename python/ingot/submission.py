@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ingot import _native
-from ingot._native import lib
+from ingot._native import lib, owners, release_owners
 from ingot.errors import CommandBufferError, IngotError, StateError, Unpicklable, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Submission(Unpicklable):
             raise WaitTimeoutError(message)
         if status:
             raise self._failure(status)
+        if owners:
+            release_owners()
 
     def done(self) -> bool:
         """Whether the work is done, or has failed. Does not block."""
@@ -88,8 +90,13 @@ class Submission(Unpicklable):
 
     @property
     def barriers(self) -> int:
-        """How many barriers Ingot put between them."""
+        """How many barriers there are between them, Ingot's and those of `CommandEncoder.barrier`."""
         return int(_native.submission_info(self._handle).barriers)
+
+    @property
+    def barriers_spared(self) -> int:
+        """How many dispatches were checked for conflicts with what came before, and needed no barrier."""
+        return int(_native.submission_info(self._handle).barriers_spared)
 
     def __repr__(self) -> str:
         info = _native.submission_info(self._handle)

@@ -12,12 +12,13 @@ from pathlib import Path
 import compiling
 import dispatch
 import measure
+import memory
 import saxpy
 import views
 from engines import device, opencl
 from measure import Figure, MissingPeerError, Row, Target
 
-ROWS = [*dispatch.ROWS, *saxpy.ROWS, *compiling.ROWS, *views.ROWS]
+ROWS = [*dispatch.ROWS, *saxpy.ROWS, *compiling.ROWS, *memory.ROWS, *views.ROWS]
 LATEST = Path(__file__).with_name("latest.json")
 
 

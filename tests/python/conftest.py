@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # Read by the software device when the first device is opened, so it is set before anything is imported.
 os.environ.setdefault("INGOT_SOFT_SEED", str(random.SystemRandom().randrange(1, 1 << 31)))
@@ -21,6 +21,7 @@ import ingot
 from ingot import _native
 
 LEFT_OUT: list[str] = []
+FAILED = pytest.StashKey[bool]()
 
 
 # Opened once, so that tests find it as they leave it. None where there is none, which the tests then say.
@@ -50,10 +51,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"  {line}")
 
 
-def commit_residency() -> None:
-    """Lets go of memory that was dropped: the residency set has it until its next commit."""
-    if DEVICE is not None:
-        DEVICE.encoder().commit_and_wait()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Notes for the fixtures whether the test itself failed."""
+    if call.when == "call":
+        item.stash[FAILED] = call.excinfo is not None
+    return (yield)
+
+
+def give_back() -> None:
+    """Lets go of memory that was dropped: the pool caches it, and the residency set has it until its next commit."""
+    if DEVICE is None:
+        return
+    DEVICE.pool.trim()
+    DEVICE.encoder().commit_and_wait()
 
 
 def left_over(before: dict[str, int]) -> dict[str, int]:
@@ -65,7 +78,7 @@ def left_over(before: dict[str, int]) -> dict[str, int]:
         more = {kind: now[kind] - before[kind] for kind in now if now[kind] > before[kind]}
         if not more or time.monotonic() > deadline:
             return more
-        commit_residency()
+        give_back()
         time.sleep(0.005)
 
 
@@ -73,10 +86,15 @@ def left_over(before: dict[str, int]) -> dict[str, int]:
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves an object behind: a handle, an object of Ingot, or one of the software Metal."""
     gc.collect()
+    give_back()
     before = _native.live_objects()
     yield
+    if request.node.stash.get(FAILED, False):
+        return  # its traceback holds them
     request.node.funcargs.clear()  # pytest itself holds them until after this
     assert left_over(before) == {}
+    _native.release_owners()
+    assert not _native.owners
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ SIGNATURES = {
     "library_get_kernel": (c_void_p, c_char_p, POINTER(c_void_p)),
     "buffer_create": (
         c_void_p, c_int32, POINTER(c_uint64), c_uint64, c_void_p, c_uint64, c_char_p,
-        POINTER(c_void_p), POINTER(c_void_p),
+        c_uint32, POINTER(c_void_p), POINTER(c_void_p),
     ),
     "encoder_create": (c_void_p, c_char_p, c_uint32, POINTER(c_void_p)),
     "encoder_dispatch": (
@@ -68,9 +68,8 @@ def buffer(device: c_void_p, values: ctypes.Array[c_float]) -> tuple[c_void_p, c
     """A buffer with these values, and its contents."""
     handle, contents = c_void_p(), c_void_p()
     shape = (c_uint64 * 1)(len(values))
-    call(
-        "buffer_create", device, FLOAT32, shape, 1, values, ctypes.sizeof(values), None, byref(handle), byref(contents)
-    )
+    given = (shape, 1, values, ctypes.sizeof(values), None, 0)
+    call("buffer_create", device, FLOAT32, *given, byref(handle), byref(contents))
     assert contents.value is not None
     return handle, type(values).from_address(contents.value)
 

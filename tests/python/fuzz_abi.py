@@ -23,7 +23,19 @@ from hypothesis import strategies as st
 
 from ingot._native import ffi, lib, live_objects
 
-MOST_ALIVE = {"device": 3, "library": 12, "kernel": 16, "buffer": 24, "encoder": 12, "submission": 24}
+MOST_ALIVE = {
+    "device": 3,
+    "library": 12,
+    "kernel": 16,
+    "buffer": 24,
+    "encoder": 12,
+    "submission": 24,
+    "pool": 4,
+    "file": 4,
+    "residency_set": 8,
+    "view": 8,
+    "mapping": 3,
+}
 CALLS_KEPT = 30
 LINE = 500
 
@@ -91,7 +103,7 @@ class Fuzzer:
                 if len(self.live[kind]) > MOST_ALIVE[kind]:
                     self.drop(kind, 0)
         if call.name.endswith("_release"):
-            kind = call.name.split("_")[1]
+            kind = call.name.removeprefix("ingot_").removesuffix("_release")
             for index, handle in enumerate(self.live[kind]):
                 if handle == call.values[0]:
                     self.stale[kind].append(self.live[kind].pop(index))
@@ -115,7 +127,7 @@ class Fuzzer:
 
     def good(self, kind: str) -> None:
         """A good call that makes a handle."""
-        plain, made = ("plain", 1), ("result", f"ingot_{kind}")
+        plain, plain0, made = ("plain", 1), ("plain", 0), ("result", f"ingot_{kind}")
         device = ("live", "device", 0)
         calls: dict[str, tuple[str, tuple[fuzz_calls.Recipe, ...]]] = {
             "device": ("ingot_device_open", (("plain", 0), plain, made)),
@@ -127,17 +139,23 @@ class Fuzzer:
             "buffer": (
                 "ingot_buffer_create",
                 (device, ("plain", lib.INGOT_FLOAT32), ("shape", [4]), plain, ("memory",), ("plain", 4), ("null",),
-                 made, ("result", "void *")),
+                 ("plain", 0), made, ("result", "void *")),
             ),
             "encoder": ("ingot_encoder_create", (device, ("null",), ("plain", 0), made)),
+            "pool": ("ingot_device_get_pool", (device, made)),
+            "file": ("ingot_file_map", (device, ("path",), plain0, made)),
+            "residency_set": ("ingot_residency_set_create", (device, ("null",), made)),
+            "view": ("ingot_buffer_open_view", (("live", "buffer", 0), made, ("null",))),
+            "mapping": ("ingot_buffer_map", (("live", "buffer", 0), plain, ("plain", 1 << 62), made, ("null",))),
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
         }  # fmt: skip
         for _ in range(3):  # a library may lack the kernel, an encoder may be committed: then a fresh one
             if self.make(Call(self, *calls[kind])) == lib.INGOT_OK:
                 return
-            for other in {"kernel": ["library"], "submission": ["encoder"]}.get(kind, []):
-                while self.live[other]:
-                    self.drop(other, 0)
+            needed = {"kernel": "library", "submission": "encoder", "buffer": "device"}
+            other = (needed | dict.fromkeys(("view", "mapping"), "buffer")).get(kind)
+            while other is not None and self.live[other]:
+                self.drop(other, 0)
         raise AssertionError(f"no {kind} can be made: {text()}")
 
     def work(self, kernel: str) -> None:
@@ -158,7 +176,7 @@ class Fuzzer:
             dtypes.get(kernel, lib.INGOT_FLOAT32),
             lib.INGOT_UINT32 if kernel == "four" else lib.INGOT_FLOAT32,
         ):
-            initial = (("memory",), ("plain", 4), ("null",))
+            initial = (("memory",), ("plain", 4), ("null",), ("plain", 0))
             steps.append(("ingot_buffer_create", (device, ("plain", dtype), shape, ("plain", 1), *initial, *made)))
         for step in steps:
             if self.make(Call(self, *step)) != lib.INGOT_OK:

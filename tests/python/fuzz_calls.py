@@ -5,6 +5,7 @@ A recipe is plain data, so that a call can be written down before it is made.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from typing import Any, TypeAlias
@@ -34,11 +35,26 @@ SOURCES = [
     PRELUDE + "kernel void large(device float *x) {"
     " threadgroup float t[30000]; t[0] = x[0]; threadgroup_barrier(mem_flags::mem_threadgroup); x[0] = t[0]; }",
     PRELUDE + "kernel void none() {} kernel void unused(device char *x, constant float &a) {}",
+    PRELUDE + "constant int n [[function_constant(0)]]; constant float4 w [[function_constant(7)]];"
+    " kernel void special(device float *x) { x[0] = n * w.w; }",
     "kernel void broken(device float *x) { x[0] = oops; }",
     "",
     "\xff\xfe{",
 ]
-NAMES = ["one", "four", "tile", "busy", "fault", "large", "none", "unused", "", "no such kernel", "ü\xff" * 300]
+NAMES = [
+    "special",
+    "one",
+    "four",
+    "tile",
+    "busy",
+    "fault",
+    "large",
+    "none",
+    "unused",
+    "",
+    "no such kernel",
+    "ü\xff" * 300,
+]
 DISPATCHED = ["one", "one", "one", "four", "tile", "busy", "busy", "fault", "unused", "large"]
 
 
@@ -94,6 +110,18 @@ def shapes() -> Choice:
     return mostly([("shape", shape) for shape in good], [("shape", shape) for shape in wrong] + [("null",)])
 
 
+def layouts() -> Choice:
+    """Dtypes and shapes of a batch."""
+    shape = [recipe[1] for recipe in shapes() if recipe[0] == "shape"]
+    return [
+        (
+            "layouts",
+            [(CHANCE.choice([*range(1, 13), 13, -1]), CHANCE.choice(shape)) for _ in range(CHANCE.randrange(5))],
+        )
+        for _ in range(60)
+    ]
+
+
 def values() -> Choice:
     """Heads of values, and by how much their count of bytes is wrong."""
     random_: Choice = []
@@ -111,16 +139,58 @@ def values() -> Choice:
     return [("values", [(2, lib.INGOT_FLOAT32, 4)], 0)] * 100 + random_
 
 
+def constants() -> Choice:
+    """Names or indices, kinds, dtypes, widths and words of values for function constants; good ones first."""
+    good = [(b"n", 0, lib.INGOT_CONSTANT_INTEGER, 0, 1), (None, 7, lib.INGOT_CONSTANT_TYPED, lib.INGOT_FLOAT32, 4)]
+    wrong = [
+        [
+            (
+                CHANCE.choice([b"n", b"w", b"", b"\xff", None, None, None]),
+                CHANCE.choice([0, 7, 1, 65536, (1 << 32) - 1]),
+                CHANCE.choice([0, 1, 2, 3, 4, (1 << 32) - 1]),
+                CHANCE.choice([0, lib.INGOT_INT32, lib.INGOT_FLOAT32, 13, -1, (1 << 31) - 1]),
+                CHANCE.choice([0, 1, 4, 5, (1 << 32) - 1]),
+            )
+            for _ in range(CHANCE.randrange(4))
+        ]
+        for _ in range(60)
+    ]
+    # Few of them: each good set of values is a kernel to compile.
+    words = [[1, 2, 3, 4], [0, 0, 0, 0], [*HUGE[:4]], [*HUGE[3:]]]
+    return [("constants", good, word) for word in words * 15] + [("constants", some, words[0]) for some in wrong]
+
+
 def buffers() -> Choice:
     choice = handle("buffer")
     return [("buffers", CHANCE.sample(choice, CHANCE.randrange(4))) for _ in range(100)]
 
 
 LABEL = text("label", "", "naïve 𝄞", "long " * 100)
+CONTENTS = (
+    mostly(plain(*range(1, 13), *[lib.INGOT_FLOAT32] * 12), signed(0, 13, bits=32)),
+    shapes(),
+    mostly([("dimensions",)], number(0, 33)),
+    mostly([("memory",)], [("null",)]),
+    mostly([("initial", kind) for kind in ("none", "element", "whole")], number(1, 2, 4096)),
+    LABEL,
+    mostly(plain(0, 0, 1, 2, 3), number(4, bits=32)),
+    result("ingot_buffer"),
+    result("void *"),
+)
+
+# `ingot_buffer[64]` is what there is.
+COUNT = mostly(plain(0, 1, 1, 2, 2, 3), plain(4, 64, 1 << 18, *HUGE))
 
 # Large grids take for ever and are never committed; `fuzz_abi` sees to that.
 GRID = mostly(plain(1, 1, 2, 7, 64, 300), plain(0, *HUGE))
 GROUP = mostly(plain(0, 0, 1, 4, 64), plain(3, 2000, *HUGE))
+
+DTYPE = mostly(plain(*range(1, 13), *[lib.INGOT_FLOAT32] * 12), signed(0, 13, bits=32))
+
+# None of them reaches beyond the memory that there is: lengths are the caller's.
+PAGES = mostly(plain(*[page << 14 for page in range(1, 9)]), plain(0, 1, 16383, 20000, 1 << 62, 1 << 63, (1 << 64) - 1))
+
+ELEMENTS = mostly(plain(1, 7, 300, 5000), plain(0, *HUGE[3:]))
 
 CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_last_error": (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t")),
@@ -129,22 +199,44 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_abi_version": (),
     "ingot_count_live_objects": (struct("live_objects"),),
     "ingot_device_count": (result("uint64_t"),),
-    "ingot_device_open": (signed(0, -1, 0, 1), number(1, 1, 1, 5, 0, 2, bits=32), result("ingot_device")),
+    "ingot_device_open": (signed(0, -1, 0, 1), number(1, 1, 1, 5, 9, 0, 2, bits=32), result("ingot_device")),
     "ingot_device_get_info": (handle("device"), struct("device_info")),
     "ingot_device_get_statistics": (handle("device"), struct("device_statistics")),
+    "ingot_device_get_memory_stats": (handle("device"), struct("memory_stats")),
+    "ingot_device_reset_peak": (handle("device"),),
     "ingot_device_supports": (handle("device"), signed(5001, 1007), result("uint8_t")),
+    "ingot_device_advance_time": (handle("device"), number(0, 1, 1_000_000_000)),
     "ingot_device_release": (handle("device"),),
-    "ingot_buffer_create": (
-        handle("device"),
-        mostly(plain(*range(1, 13), *[lib.INGOT_FLOAT32] * 12), signed(0, 13, bits=32)),
-        shapes(),
-        mostly([("dimensions",)], number(0, 33)),
-        mostly([("memory",)], [("null",)]),
-        mostly([("initial", kind) for kind in ("none", "element", "whole")], number(1, 2, 4096)),
+    "ingot_device_get_pool": (handle("device"), result("ingot_pool")),
+    "ingot_pool_create": (handle("device"), result("ingot_pool")),
+    "ingot_pool_create_buffer": (handle("pool"), *CONTENTS),
+    "ingot_pool_create_empty": (handle("pool"), DTYPE, ELEMENTS, result("ingot_buffer")),
+    "ingot_buffer_create_empty": (handle("device"), DTYPE, ELEMENTS, result("ingot_buffer")),
+    "ingot_pool_create_batch": (
+        handle("pool"),
+        mostly(layouts(), [("null",)]),
+        mostly([("layout_count",)], number(0, 1)),
         LABEL,
-        result("ingot_buffer"),
-        result("void *"),
+        mostly([("handles", "buffer")], [("null",)]),
     ),
+    "ingot_pool_release_buffer": (handle("pool"), handle("buffer"), result("uint8_t")),
+    "ingot_pool_reset": (handle("pool"), result("uint64_t")),
+    "ingot_pool_register_existing": (handle("pool"), handle("buffer")),
+    "ingot_pool_trim": (handle("pool"), number(0, 0, 1 << 20), result("uint64_t")),
+    "ingot_pool_relieve": (handle("pool"), signed(1, 2, bits=32), result("uint64_t")),
+    "ingot_pool_set_limit": (handle("pool"), signed(0, 1, bits=32), number(1 << 30, (1 << 64) - 1)),
+    "ingot_pool_set_limit_fraction": (
+        handle("pool"),
+        signed(0, 1, bits=32),
+        mostly(plain(0.5, 1.0), plain(-1.0, 1e300, math.nan, math.inf)),
+    ),
+    "ingot_pool_set_decay": (handle("pool"), number(0, 1, 1_000_000_000)),
+    "ingot_pool_get_limits": (handle("pool"), struct("pool_limits")),
+    "ingot_pool_get_statistics": (handle("pool"), struct("pool_statistics")),
+    "ingot_pool_reset_high_water": (handle("pool"),),
+    "ingot_pool_release": (handle("pool"),),
+    "ingot_buffer_create": (handle("device"), *CONTENTS),
+    "ingot_pool_get_id": (handle("pool"), result("uint64_t")),
     "ingot_buffer_window": (
         handle("buffer"),
         number(0, 0, 4, 16),
@@ -160,7 +252,80 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         number(1, 2, 3, bits=32),
         number(0, 1, 1000, 1_000_000, (1 << 64) - 1),
     ),
+    "ingot_buffer_open_view": (handle("buffer"), result("ingot_view"), mostly(struct("view_info"), [("null",)])),
+    "ingot_view_release": (handle("view"),),
+    "ingot_buffer_map": (
+        handle("buffer"),
+        number(1, 2, 3, bits=32),
+        number(0, 0, 1, 1000),
+        result("ingot_mapping"),
+        result("void *"),
+    ),
+    "ingot_mapping_release": (handle("mapping"),),
+    "ingot_buffer_synchronize": (handle("buffer"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
+    "ingot_device_synchronize": (handle("device"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
+    "ingot_buffer_copy_from": (handle("buffer"), handle("buffer")),
+    "ingot_buffer_fill": (handle("buffer"), mostly([("memory",)], [("null",)]), number(1, 2, 4, 4, 8)),
+    "ingot_buffer_ensure_allocated": (handle("buffer"),),
     "ingot_buffer_release": (handle("buffer"),),
+    "ingot_buffer_wrap": (
+        handle("device"),
+        mostly([("region", page) for page in range(8)], [("null",), ("memory",)]),
+        PAGES,
+        number(0, 0, 4, 16),
+        DTYPE,
+        shapes(),
+        mostly([("dimensions",)], number(0, 33)),
+        number(0, 0, 1, bits=32),
+        number(0, 1, 2, 77),
+        LABEL,
+        result("ingot_buffer"),
+    ),
+    "ingot_take_released": (
+        mostly([("tokens",)], [("null",)]),
+        number(0, 1, 7, 8192),
+        result("uint64_t"),
+    ),
+    "ingot_buffer_from_raw": (
+        handle("device"),
+        mostly([("raw", index) for index in range(32)], [("null",)]),
+        number(0, 0, 4, 16),
+        DTYPE,
+        shapes(),
+        mostly([("dimensions",)], number(0, 33)),
+        number(0, 0, 1, bits=32),
+        LABEL,
+        result("ingot_buffer"),
+    ),
+    "ingot_buffer_get_raw": (handle("buffer"), result("void *"), result("uint64_t")),
+    "ingot_file_map": (
+        handle("device"),
+        mostly([("path",)], text("/", "", "/no/such/file", "/dev/null")),
+        number(0, 0, 1, bits=32),
+        result("ingot_file"),
+    ),
+    "ingot_file_get_info": (handle("file"), struct("file_info")),
+    "ingot_file_window": (
+        handle("file"),
+        number(0, 4, 16, 4096, 65535),
+        DTYPE,
+        shapes(),
+        mostly([("dimensions",)], number(0, 33)),
+        result("ingot_buffer"),
+    ),
+    "ingot_file_release": (handle("file"),),
+    "ingot_device_get_residency": (handle("device"), struct("residency_settings")),
+    "ingot_device_set_residency": (handle("device"), struct("residency_settings")),
+    "ingot_residency_set_create": (handle("device"), LABEL, result("ingot_residency_set")),
+    "ingot_residency_set_add": (handle("residency_set"), mostly(buffers(), [("null",)]), COUNT),
+    "ingot_residency_set_remove": (handle("residency_set"), mostly(buffers(), [("null",)]), COUNT),
+    "ingot_residency_set_clear": (handle("residency_set"),),
+    "ingot_residency_set_commit": (handle("residency_set"),),
+    "ingot_residency_set_request": (handle("residency_set"),),
+    "ingot_residency_set_end": (handle("residency_set"),),
+    "ingot_residency_set_contains": (handle("residency_set"), handle("buffer"), result("uint8_t")),
+    "ingot_residency_set_get_info": (handle("residency_set"), struct("residency_set_info")),
+    "ingot_residency_set_release": (handle("residency_set"),),
     "ingot_library_compile": (handle("device"), text(*SOURCES), struct("compile_options"), result("ingot_library")),
     "ingot_library_get_kernel_names": (
         handle("library"),
@@ -169,11 +334,28 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         result("uint64_t"),
     ),
     "ingot_library_get_kernel": (handle("library"), text(*NAMES), result("ingot_kernel")),
+    "ingot_library_count_constants": (handle("library"), text(*NAMES), result("uint64_t")),
+    "ingot_library_get_constant": (handle("library"), text(*NAMES), number(0, 1), struct("constant_info")),
+    "ingot_library_get_specialised_kernel": (
+        handle("library"),
+        text(*["special"] * 9, *NAMES),
+        mostly(constants(), [("null",)]),
+        number(0, 1, 2, 2, 2, 1025),
+        result("ingot_kernel"),
+    ),
     "ingot_library_release": (handle("library"),),
     "ingot_kernel_get_info": (handle("kernel"), struct("kernel_info")),
     "ingot_kernel_get_argument": (handle("kernel"), number(0, 1, 2), struct("argument_info")),
+    "ingot_kernel_get_label": (
+        handle("kernel"),
+        mostly([("output",)], [("null",)]),
+        number(0, 1, 7, 65536),
+        result("uint64_t"),
+    ),
+    "ingot_kernel_suggest_group": (handle("kernel"), *[GRID] * 3, mostly([("tokens",)], [("null",)])),
+    "ingot_kernel_get_constant": (handle("kernel"), number(0, 1), struct("constant_info")),
     "ingot_kernel_release": (handle("kernel"),),
-    "ingot_encoder_create": (handle("device"), LABEL, number(0, 1, bits=32), result("ingot_encoder")),
+    "ingot_encoder_create": (handle("device"), LABEL, number(0, 1, 2, bits=32), result("ingot_encoder")),
     "ingot_encoder_dispatch": (
         handle("encoder"),
         handle("kernel"),
@@ -185,6 +367,10 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         *[GRID] * 3,
         *[GROUP] * 3,
     ),
+    "ingot_encoder_barrier": (handle("encoder"), mostly(buffers(), [("null",)]), COUNT),
+    "ingot_encoder_copy": (handle("encoder"), handle("buffer"), handle("buffer")),
+    "ingot_encoder_fill": (handle("encoder"), handle("buffer"), mostly([("memory",)], [("null",)]), number(1, 2, 4, 8)),
+    "ingot_encoder_get_info": (handle("encoder"), struct("encoder_info")),
     "ingot_encoder_commit": (handle("encoder"), result("ingot_submission")),
     "ingot_encoder_release": (handle("encoder"),),
     "ingot_submission_wait": (handle("submission"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING, Any, Protocol
 
 import fuzz_calls
-from abi import HANDLE_TYPES, KINDS
+from abi import HANDLE_TYPES, KINDS, region
 
-from ingot._native import ffi
+from ingot._native import ffi, lib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Sixteen pages to wrap, and a file to map.
+REGION = region()
+FILE = tempfile.NamedTemporaryFile(prefix="ingot-fuzz-")  # noqa: SIM115, closed with the process
+FILE.write(bytes(1 << 16))
+FILE.flush()
 MEMORY = ffi.new("uint8_t[]", 1 << 20)
 OUTPUT = ffi.new("char[]", 1 << 16)
 ITEM_SIZE = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4]
@@ -41,6 +47,7 @@ class Call:
         self.shape: list[int] = []
         self.dtype = 0
         self.values_nbytes = 0
+        self.layout_count = 0
         self.keep: list[Any] = []
         self.values = [getattr(self, f"_{recipe[0]}")(*recipe[1:]) for recipe in recipes]
 
@@ -78,7 +85,7 @@ class Call:
         return ffi.NULL
 
     def _plain(self, value: int) -> int:
-        if self.name == "ingot_buffer_create" and not self.dtype:
+        if self.name in ("ingot_buffer_create", "ingot_pool_create_buffer") and not self.dtype:
             self.dtype = value  # the first number is the dtype
         return value
 
@@ -90,6 +97,21 @@ class Call:
 
     def _memory(self) -> Any:
         return MEMORY
+
+    def _region(self, page: int) -> Any:
+        return ffi.cast("void *", ffi.cast("uint8_t *", REGION) + (page << 14))
+
+    def _path(self) -> Any:
+        return FILE.name.encode()
+
+    def _tokens(self) -> Any:
+        return ffi.cast("uint64_t *", OUTPUT)
+
+    def _raw(self, index: int) -> Any:
+        """The object of a buffer that lives."""
+        pointer, offset = ffi.new("void **"), ffi.new("uint64_t *")
+        lib.ingot_buffer_get_raw(self.pools.alive("buffer", index), pointer, offset)
+        return pointer[0]
 
     def _result(self, ctype: str) -> Any:
         pointer = ffi.new(f"{ctype} *")
@@ -119,6 +141,24 @@ class Call:
             whole *= extent
         return {"none": 0, "element": item, "whole": whole if whole <= len(MEMORY) else item}[kind]
 
+    # As long as the largest count that is not refused at once.
+    def _layouts(self, layouts: list[tuple[int, list[int]]]) -> Any:
+        self.layout_count = len(layouts)
+        array = ffi.new("ingot_layout[64]")
+        for layout, (dtype, extents) in zip(array, layouts, strict=False):
+            layout.dtype, layout.dimensions, layout.shape = dtype, len(extents), self._shape(extents)
+        self.keep.append(array)
+        return array
+
+    def _layout_count(self) -> int:
+        return self.layout_count
+
+    def _handles(self, kind: str) -> Any:
+        array = ffi.new(f"ingot_{kind}[64]")
+        self.results += [(array + index, kind) for index in range(64)]
+        self.keep.append(array)
+        return array
+
     def _buffers(self, recipes: list[fuzz_calls.Recipe]) -> Any:
         handles = [getattr(self, f"_{recipe[0]}")(*recipe[1:]) for recipe in recipes]
         self.keep.append(ffi.new("ingot_buffer[64]", handles))
@@ -136,6 +176,15 @@ class Call:
         self.values_nbytes = max(at + more, 0)
         self.keep.append(memory)
         return memory
+
+    def _constants(self, entries: list[tuple[bytes | None, int, int, int, int]], words: list[int]) -> Any:
+        array = ffi.new("ingot_constant[]", 1024)
+        for entry, (name, index, kind, dtype, width) in zip(array, entries, strict=False):
+            self.keep.append(ffi.NULL if name is None else ffi.new("char[]", name))
+            entry.name, entry.index, entry.kind, entry.dtype, entry.width = self.keep[-1], index, kind, dtype, width
+            entry.value = words
+        self.keep.append(array)
+        return array
 
     # Comes after `values`.
     def _values_nbytes(self) -> int:

@@ -53,8 +53,31 @@ using namespace metal;
 
 kernel void spin(device uint *out [[buffer(0)]], constant uint &steps [[buffer(1)]]) {
   uint value = out[0];
-  for (uint step = 0; step < steps; ++step) value = value * 1664525u + 1013904223u;
+  // A step that a compiler cannot join with the next one, as it can multiplications alone.
+  for (uint step = 0; step < steps; ++step) value = (value ^ (value >> 15)) * 1664525u + 1013904223u;
   out[0] = value;
+}
+"""
+
+# Waits until the host has opened the gate, or until the device gives it up. Whoever writes `last` comes after it.
+GATE = """
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void gate(device const volatile uint *gate [[buffer(0)]], constant uint &ticket [[buffer(1)]],
+                 device uint *last [[buffer(2)]]) {
+  while (*gate < ticket) {}
+  *last = ticket;
+}
+
+kernel void stamp(device uchar *out [[buffer(0)]], constant uchar &value [[buffer(1)]],
+                  uint i [[thread_position_in_grid]]) {
+  out[i] = value;
+}
+
+kernel void read(device const uchar *in [[buffer(0)]], device uchar *out [[buffer(1)]],
+                 uint i [[thread_position_in_grid]]) {
+  out[i] = in[i];
 }
 """
 
@@ -81,3 +104,26 @@ class Spinner:
         with self.device.encoder(label) as encoder:
             encoder.dispatch(self.kernel, self.out, steps, grid=1)
             return encoder.commit_and_wait() if wait else encoder.commit()
+
+
+class Gate:
+    """Submissions that are unfinished until the test opens the gate, for all of them."""
+
+    def __init__(self, device: ingot.Device) -> None:
+        library = device.compile(GATE)
+        self.kernel, self.stamp, self.read = (library.kernel(name) for name in ("gate", "stamp", "read"))
+        self.word = device.zeros(1, "uint32", label="gate", exact=True)
+        self.last = device.zeros(1, "uint32", label="last", exact=True)
+        self.opened = self.word.numpy()
+        self.ticket = 1
+
+    def encoder(self, device: ingot.Device) -> ingot.CommandEncoder:
+        """An encoder, of which everything waits at the gate. A device may run one kernel at a time: only one waits."""
+        encoder = device.encoder("behind the gate", ordering="serial")
+        encoder.dispatch(self.kernel, self.word, self.ticket, self.last, grid=1)
+        return encoder
+
+    def open(self) -> None:
+        """Lets them all through; who comes later waits again."""
+        self.opened[0] = self.ticket
+        self.ticket += 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import subprocess
 import sys
 from typing import Any
@@ -226,12 +224,6 @@ def test_numbers_too_long_to_print(device: ingot.Device) -> None:
     for refused in (lambda: device.zeros(huge), lambda: device.full(2, huge), lambda: ingot.threadgroup(huge)):
         with pytest.raises(ingot.ArgumentError, match="int"):
             refused()
-
-
-def test_buffers_are_not_copied_by_accident(device: ingot.Device) -> None:
-    for spoil in (copy.copy, copy.deepcopy, pickle.dumps):
-        with pytest.raises(TypeError, match="a Buffer belongs to this process"):
-            spoil(device.zeros(3))
 
 
 def test_c25_too_large_names_the_numbers(device: ingot.Device) -> None:

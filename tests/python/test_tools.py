@@ -73,6 +73,8 @@ def project(tmp_path: Path) -> Path:
     later = "".join(f'{number} = {{ demands = "x", later = "y" }}\n' for number in numbers() if number != TESTED)
     conformance = f'[all]\n{later}{TESTED} = {{ demands = "x", tests = ["tests/python/test_a.py::test_name"] }}\n'
     (tmp_path / "tests/conformance.toml").write_text(conformance, encoding="utf-8")
+    mistakes = '[all]\nsame = ["tests/python/test_a.py::test_name"]\n'
+    (tmp_path / "tests/mistakes.toml").write_text(mistakes, encoding="utf-8")
     (tmp_path / "tests/python/test_a.py").write_text(f'def test_name():\n    """{TESTED}"""\n', encoding="utf-8")
     return tmp_path
 
@@ -107,6 +109,7 @@ def test_conformance_lint_finds_what_is_wrong(project: Path) -> None:
         'D09 = { demands = "x", later = "y"',
         'D09 = { demands = "x", tests = ["tests/python/test_a.py::test_c17"]',
     )
+    edit(project / "tests/mistakes.toml", "same = [", "new = []\nsame = [")
     edit(tests, "test_name", "test_c17")
     assert findings(project) == [
         "D07: missing in tests/conformance.toml",
@@ -117,4 +120,6 @@ def test_conformance_lint_finds_what_is_wrong(project: Path) -> None:
         "C17: tests/python/test_a.py carries it and is not listed for it",
         "D08: tests/python/test_a.py is listed for it and does not carry it",
         "D09: tests/python/test_a.py is listed for it and does not carry it",
+        "same: no test tests/python/test_a.py::test_name",
+        "new: no tests",
     ]

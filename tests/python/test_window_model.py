@@ -106,16 +106,19 @@ class Windows(RuleBasedStateMachine):
             return refused(lambda: buffer.view(dtype))
         return self.remember(buffer.view(dtype), expected)
 
-    @rule(
-        target=pairs, pair=pairs, offset=st.integers(-2, 200), count=st.integers(0, 60), dtype=st.sampled_from(DTYPES)
-    )
-    def window(self, pair: Pair, offset: int, count: int, dtype: type[Any]) -> Any:
+    @rule(target=pairs, pair=pairs, dtype=st.sampled_from(DTYPES), data=st.data())
+    def window(self, pair: Pair, dtype: type[Any], data: st.DataObject) -> Any:
+        """Often one that ends where the buffer does, or a little later."""
         buffer, model = pair
-        data = model.reshape(-1).view(np.uint8)
-        end = offset + count * np.dtype(dtype).itemsize
-        if offset < 0 or count == 0 or end > data.size:
+        size = np.dtype(dtype).itemsize
+        offset = data.draw(st.integers(-1, model.nbytes + 1))
+        rest = max(0, (model.nbytes - offset) // size)
+        count = data.draw(st.integers(0, rest + 2) | st.integers(rest, rest + 1))
+        flat = model.reshape(-1).view(np.uint8)
+        end = offset + count * size
+        if offset < 0 or count == 0 or end > flat.size:
             return refused(lambda: buffer.window(offset, count, dtype))
-        return self.remember(buffer.window(offset, count, dtype), data[offset:end].view(dtype))
+        return self.remember(buffer.window(offset, count, dtype), flat[offset:end].view(dtype))
 
     @rule(target=pairs, pair=pairs)
     def copy(self, pair: Pair) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_type
+import pathlib
+from typing import Any, Literal, assert_type
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,31 @@ def devices() -> None:
     assert_type(device.supports("metal3"), bool)
     assert_type(device.max_threads_per_group, tuple[int, int, int])
     assert_type(device.statistics().submissions, int)
+    device.residency_budget = 1 << 30
+    assert_type(device.keep_alive, float)
+    device.keep_alive = 2
+    residency_set = device.residency_set(label="weights")
+    residency_set.add(device.zeros(4), device.zeros(5))
+    with residency_set.resident() as kept:
+        assert_type(kept, ingot.ResidencySet)
+    assert_type(len(residency_set), int)
+    residency_set.add(4)  # type: ignore[arg-type]
     ingot.Device(0, True)  # type: ignore[call-arg] # noqa: FBT003
     device.name = "other"  # type: ignore[misc]
+
+
+def pools(device: ingot.Device) -> None:
+    pool = ingot.Pool(device, limit=1 << 30, decay=None)
+    with pool as entered:
+        assert_type(entered, ingot.Pool)
+    assert_type(device.pool, ingot.Pool)
+    assert_type(pool.alloc_batch([((4, 4), np.float16), (3, "int8")]), list[ingot.Buffer])
+    assert_type(pool.zeros(4), ingot.Buffer)
+    assert_type(pool.release(pool.empty((2,))), bool)
+    assert_type((pool.reset(), pool.trim(1 << 20), pool.used_bytes()), tuple[int, int, int])
+    assert_type(pool.statistics().hits, int)
+    pool.relieve("low")  # type: ignore[arg-type]
+    ingot.Pool(device, 5)  # type: ignore[call-arg]
 
 
 def buffers(device: ingot.Device, values: npt.NDArray[np.float32]) -> None:
@@ -61,6 +85,35 @@ def windows(buffer: ingot.Buffer) -> None:
     buffer.window("4", 1)  # type: ignore[arg-type]
 
 
+def imports(device: ingot.Device, values: npt.NDArray[np.float32]) -> None:
+    assert_type(ingot.aligned_empty((2, 3), "bfloat16"), npt.NDArray[Any])
+    for buffer in (
+        device.wrap(values),
+        device.wrap(memoryview(b""), copy=None, label="copied"),
+        device.from_dlpack(values, copy=True),
+        device.mmap(pathlib.Path("file"), np.uint16, (2, 3), offset=64, writable=True),
+        device.from_raw(1 << 40, np.float16, 100, read_only=True),
+    ):
+        assert_type(buffer, ingot.Buffer)
+        assert_type(buffer.raw_pointer, tuple[int, int])
+        assert_type(np.asarray(buffer), npt.NDArray[Any])
+        np.from_dlpack(buffer)
+    device.wrap(values, copy="yes")  # type: ignore[arg-type]
+    device.mmap(b"file")  # type: ignore[arg-type]
+
+
+def weights(device: ingot.Device) -> None:
+    loaded = ingot.load_safetensors("model.safetensors", device)
+    assert_type(loaded["name"], ingot.Buffer)
+    assert_type(loaded.get("name"), ingot.Buffer | None)
+    assert_type(list(loaded), list[str])
+    assert_type(loaded.metadata, dict[str, str])
+    assert_type(loaded.tensors["name"], ingot.TensorInfo)
+    assert_type(loaded.tensors["name"].shape, tuple[int, ...])
+    assert_type(loaded.raw("name"), ingot.Buffer)
+    loaded["name"] = 1  # type: ignore[index]
+
+
 def kernels(device: ingot.Device) -> ingot.Kernel:
     library = device.compile("", math_mode="safe", language_version=(3, 2), macros={"N": 4})
     assert_type(library, ingot.Library)
@@ -69,6 +122,12 @@ def kernels(device: ingot.Device) -> ingot.Kernel:
     assert_type(kernel, ingot.Kernel)
     assert_type(kernel.arguments[0], ingot.KernelArgument)
     assert_type(kernel.arguments[0].dtype, np.dtype[Any] | None)
+    library.kernel("step", constants={"n": 4, 3: np.float32(1), "shape": (2, 3), "on": True, "w": np.zeros(3)})
+    library.kernel("step", constants={1.5: 4})  # type: ignore[dict-item]
+    library.kernel("step", constants={"n": "4"})  # type: ignore[dict-item]
+    library.kernel("step", {"n": 4})  # type: ignore[call-arg]
+    assert_type(library.function_constants("step"), tuple[ingot.FunctionConstant, ...])
+    assert_type(kernel.label, str)
     device.compile("", math_mode="slow")  # type: ignore[arg-type]
     device.compile(b"")  # type: ignore[arg-type]
     device.compile("", "safe")  # type: ignore[call-arg]
@@ -89,6 +148,14 @@ def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> Non
     assert_type(submission.error, ingot.CommandBufferError | None)
     encoder.dispatch(kernel, x, grid="4")  # type: ignore[arg-type]
     encoder.dispatch(x, x, grid=4)  # type: ignore[arg-type]
+    by_hand = device.encoder(ordering="manual")
+    by_hand.copy(x[0], x[1])
+    by_hand.fill(x, 2.0)
+    by_hand.barrier(x, x)
+    assert_type(by_hand.ordering, Literal["automatic", "serial", "manual"])
+    assert_type((by_hand.dispatches, by_hand.barriers, by_hand.barriers_spared), tuple[int, int, int])
+    by_hand.copy(x, np.zeros(4))  # type: ignore[arg-type]
+    by_hand.fill(x, "0")  # type: ignore[arg-type]
     device.encoder(ordering="parallel")  # type: ignore[arg-type]
 
 
