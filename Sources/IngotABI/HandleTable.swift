@@ -36,14 +36,14 @@ extension HandleKind: CustomStringConvertible {
   }
 }
 
-/// The bits of a handle: slot (32), generation (28, never 0), kind (4).
+/// The bits of a handle: slot (32), generation (27, never 0), kind (5).
 struct Handle: Sendable {
-  static let lastGeneration: UInt32 = (1 << 28) - 1
+  static let lastGeneration: UInt32 = (1 << 27) - 1
 
   let bits: UInt64
 
   init(slot: UInt32, generation: UInt32, kind: HandleKind) {
-    bits = UInt64(slot) | UInt64(generation) << 32 | UInt64(kind.rawValue) << 60
+    bits = UInt64(slot) | UInt64(generation) << 32 | UInt64(kind.rawValue) << 59
   }
 
   @inline(__always) init(_ pointer: OpaquePointer?) { bits = UInt64(UInt(bitPattern: pointer)) }
@@ -51,7 +51,7 @@ struct Handle: Sendable {
   var pointer: OpaquePointer? { OpaquePointer(bitPattern: UInt(bits)) }
   var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
   var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & Handle.lastGeneration }
-  var kind: UInt8 { UInt8(truncatingIfNeeded: bits >> 60) }
+  var kind: UInt8 { UInt8(truncatingIfNeeded: bits >> 59) }
 }
 
 /// Why a handle was refused.

@@ -16,9 +16,9 @@ struct HandleSlotsTests {
   }
 
   @Test func aHandleHasSlotGenerationAndKind() {
-    let handle = Handle(slot: 0xdead_beef, generation: 0x0abc_def1, kind: .encoder)
+    let handle = Handle(slot: 0xdead_beef, generation: 0x03bc_def1, kind: .encoder)
     #expect(handle.slot == 0xdead_beef)
-    #expect(handle.generation == 0x0abc_def1)
+    #expect(handle.generation == 0x03bc_def1)
     #expect(handle.kind == HandleKind.encoder.rawValue)
     #expect(Handle(handle.pointer).bits == handle.bits)
   }
