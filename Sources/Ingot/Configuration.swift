@@ -4,6 +4,8 @@ struct Configuration: Sendable {
   var requireGPU = false
   /// `INGOT_NO_RESIDENCY=1` goes without residency sets.
   var noResidency = false
+  /// `INGOT_LOG_INIT=1` prints a line to stderr for each device that is opened.
+  var logsOpening = false
   /// `INGOT_ORDERING=serial`, or another, overrides what encoders ask for.
   var ordering: Ordering?
 
@@ -11,6 +13,7 @@ struct Configuration: Sendable {
   init(environment: (String) -> String?) throws(IngotError) {
     requireGPU = try Self.flag("INGOT_REQUIRE_GPU", environment)
     noResidency = try Self.flag("INGOT_NO_RESIDENCY", environment)
+    logsOpening = try Self.flag("INGOT_LOG_INIT", environment)
     ordering = try Self.ordering("INGOT_ORDERING", environment)
   }
 

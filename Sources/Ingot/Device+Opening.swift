@@ -17,13 +17,20 @@ extension Device {
   /// The system's default device, one object per GPU and process.
   ///
   /// Throws `.deviceNotFound` if there is none, or only the software device and `requireGPU` or `INGOT_REQUIRE_GPU=1`.
-  public static func `default`(requireGPU: Bool = false) throws(IngotError) -> Device {
-    try shared(index: nil, requireGPU: requireGPU)
+  ///
+  /// With `residency: false` it does without residency sets; whoever opens it first decides, and `.state` is thrown if
+  /// that was otherwise.
+  public static func `default`(
+    requireGPU: Bool = false, residency: Bool = true
+  ) throws(IngotError) -> Device {
+    try shared(index: nil, requireGPU: requireGPU, residency: residency)
   }
 
-  /// The device at `index` of `MTLCopyAllDevices`, one object per GPU and process.
-  public static func at(_ index: Int, requireGPU: Bool = false) throws(IngotError) -> Device {
-    try shared(index: index, requireGPU: requireGPU)
+  /// The device at `index` of `MTLCopyAllDevices`, one object per GPU and process; as `default` otherwise.
+  public static func at(
+    _ index: Int, requireGPU: Bool = false, residency: Bool = true
+  ) throws(IngotError) -> Device {
+    try shared(index: index, requireGPU: requireGPU, residency: residency)
   }
 
   /// A device object with its own queue, caches, pool, residency sets and counters; for tests, and to keep work apart.
@@ -64,26 +71,45 @@ extension Device {
     _ metal: any MTLDevice, residency: Bool, _ configuration: Configuration,
     _ time: any TimeSource = .system
   ) throws(IngotError) -> Device {
-    try Device(
+    let device = try Device(
       metal: metal, residency: residency && !configuration.noResidency, configuration: configuration,
       time: time)
+    if configuration.logsOpening { Platform.log("ingot: opened \(device.name), \(device.residencyText)") }
+    return device
+  }
+
+  private var residencyText: String {
+    if hasResidencySets { return "with residency sets for up to \(residencyBudget) bytes" }
+    return "without residency sets: "
+      + (configuration.noResidency ? "INGOT_NO_RESIDENCY is set" : "it was opened so")
   }
 
   private static let opened = Mutex<[UInt64: Device]>([:])
 
-  private static func shared(index: Int?, requireGPU: Bool) throws(IngotError) -> Device {
+  private static func shared(
+    index: Int?, requireGPU: Bool, residency: Bool
+  ) throws(IngotError) -> Device {
     let configuration = try Configuration.ofProcess()
     return try withAutoreleasePool { () throws(IngotError) in
       let metal = try find(index, requireGPU, configuration)
       let id = metal.registryID
       // Made under the lock: two threads must not make two.
       return try opened.withLock { (opened) throws(IngotError) in
-        if let device = opened[id] { return device }
-        let device = try open(metal, residency: true, configuration)
+        if let device = opened[id] {
+          if !residency && device.hasResidencySets { throw keepsResident(device) }
+          return device
+        }
+        let device = try open(metal, residency: residency, configuration)
         opened[id] = device
         return device
       }
     }
+  }
+
+  private static func keepsResident(_ device: Device) -> IngotError {
+    .state(
+      "\(device.name) is open already, with residency sets that everybody in the process uses; open it without them"
+        + " first, set INGOT_NO_RESIDENCY=1, or open an isolated device without them")
   }
 
   private static func find(

@@ -33,7 +33,6 @@ public final class Device: @unchecked Sendable {
   let keeper: KeepAlive
   let memory: Memory
   let poolCore: PoolCore
-  let ownPool = Mutex(WeakPool())
   let libraries: LibraryCache
   let builtins = BuiltinKernels()
   let configuration: Configuration

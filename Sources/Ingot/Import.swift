@@ -11,13 +11,16 @@ extension Device {
   /// go of the memory, and must not call Ingot. It is not called if this throws.
   ///
   /// A region inside of one that is imported already becomes a window on that storage; both owners are then told when
-  /// that one is not used any more. `readOnly` memory is never bound for writing, nor given to the host for it.
+  /// that one is not used any more. With `spareOwner` the owner of that one is enough, and this one is told at once: so
+  /// any number of parts can be wrapped while the whole is there. Another device object knows nothing of this one's
+  /// regions, and does not order what both do to the same memory. `readOnly` memory is never bound for writing, nor given to the host for it.
   ///
   /// Throws `.argument` if the region does not fit Metal's rule, the window does not fit the region, or some of the
   /// region belongs to another buffer; `.outOfMemory` if Metal does not take it.
   public func wrap(
     _ region: UnsafeMutableRawPointer, length: Int, offset: Int = 0, shape: [Int], dtype: DType,
-    readOnly: Bool = false, label: String? = nil, onRelease: (@Sendable () -> Void)? = nil
+    readOnly: Bool = false, label: String? = nil, spareOwner: Bool = false,
+    onRelease: (@Sendable () -> Void)? = nil
   ) throws(IngotError) -> Buffer {
     let window = try ImportWindow(offset, Layout(dtype: dtype, shape: shape), isReadOnly: readOnly)
     try window.check(in: length, "region")
@@ -28,7 +31,7 @@ extension Device {
       let storage =
         if let host { storage(of: host, label) } else { try wrap(address, length, readOnly, label) }
       let buffer = try window.buffer(on: storage, at: host.map { Int(address - $0.bytes!.lowerBound) } ?? 0)
-      try storage.hold().allocation.origin!.keep(until: onRelease)
+      try storage.hold().allocation.origin!.keep(until: onRelease, isSpare: spareOwner)
       return buffer
     }
   }

@@ -19,9 +19,16 @@ final class Origin: @unchecked Sendable {
     self.file = file
   }
 
-  /// Has `release` called when the memory is not used any more. The caller holds the allocation.
-  func keep(until release: (@Sendable () -> Void)?) {
-    if let release { owners.withLock { $0.append(release) } }
+  /// Has `release` called when the memory is not used any more; at once if it `isSpare` and there is an owner already.
+  /// The caller holds the allocation.
+  func keep(until release: (@Sendable () -> Void)?, isSpare: Bool) {
+    guard let release else { return }
+    let isKept = owners.withLock { owners in
+      if isSpare, !owners.isEmpty { return true }
+      owners.append(release)
+      return false
+    }
+    if isKept { release() }
   }
 
   /// Tells all owners, once.

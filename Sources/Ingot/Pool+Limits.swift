@@ -35,7 +35,7 @@ extension Pool {
   public var decay: Duration? {
     get { core.limits.decay.map { .nanoseconds(Int64(clamping: $0)) } }
     set {
-      let nanoseconds = newValue.flatMap(Clock.nanoseconds).flatMap { $0 == 0 ? nil : $0 }
+      let nanoseconds = newValue.flatMap(Clock.nanoseconds).flatMap { $0 == 0 || $0 == .max ? nil : $0 }
       core.setLimits { $0.decay = nanoseconds }
     }
   }

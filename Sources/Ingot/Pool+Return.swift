@@ -8,7 +8,8 @@ extension Pool {
   /// with it. Lazy buffers without memory stay as they are.
   @discardableResult
   public func reset() -> Int {
-    core.takeBack { state, take in state.outstanding.forEach(take) }
+    defer { core.memory.residency?.commitRemovals() }
+    return core.takeBack { state, take in state.outstanding.forEach(take) }
   }
 
   /// Takes back a buffer before the last reference to it is gone; returns false if that was done before.

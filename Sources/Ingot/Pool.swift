@@ -13,7 +13,10 @@ public final class Pool: Sendable, BufferMaker {
   let core: PoolCore
 
   /// A pool of its own, which shares no memory with others.
-  public convenience init(_ device: Device) { self.init(device, PoolCore(device.memory)) }
+  public convenience init(_ device: Device) {
+    self.init(device, PoolCore(device.memory))
+    core.object.withLock { $0.pool = self }
+  }
 
   init(_ device: Device, _ core: PoolCore) {
     self.device = device
@@ -62,7 +65,7 @@ public final class Pool: Sendable, BufferMaker {
 extension Device {
   /// Its own pool, which serves what is asked of the device, unless another pool is in use.
   public var pool: Pool {
-    ownPool.withLock { own in
+    poolCore.object.withLock { own in
       if let pool = own.pool { return pool }
       let pool = Pool(self, poolCore)
       own.pool = pool
@@ -74,6 +77,17 @@ extension Device {
   var currentPool: PoolCore {
     if let pool = Pool.current, pool.device === self { return pool.core }
     return poolCore
+  }
+}
+
+extension Buffer {
+  /// The pool whose memory it is, or for a lazy buffer will be; nil for exact and imported memory, and when only the
+  /// pool's memory is left of it.
+  ///
+  ///     let next = try (x.pool ?? device.pool).empty(x.shape, x.dtype)  // where x lives
+  public var pool: Pool? {
+    guard let core = storage.pool else { return nil }
+    return core === device.poolCore ? device.pool : core.object.withLock { $0.pool }
   }
 }
 

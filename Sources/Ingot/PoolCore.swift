@@ -27,6 +27,7 @@ final class PoolCore: BlockSource, @unchecked Sendable {
   private let time: any TimeSource
   private let maxBufferLength: Int
   let state: Mutex<State>
+  let object = Mutex(WeakPool())
   private static let identifiers = Identifiers()
   private let pressure: PressureMonitor
 
@@ -218,7 +219,9 @@ extension PoolCore {
       setTimer(&state)
       return cached - state.shelves.counts.cachedBytes
     }
-    release(&removed)
+    removed = []
+    // Also what was dropped before this, and not by this pool: memory is wanted.
+    memory.residency?.commitRemovals()
     return freed
   }
 

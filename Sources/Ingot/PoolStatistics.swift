@@ -7,6 +7,8 @@ public struct PoolStatistics: Sendable, Equatable {
   /// Bytes of blocks that nobody uses; those of slabs count from the first block of the slab on.
   public internal(set) var freeBytes = 0
   public internal(set) var freeBlocks = 0
+  /// Blocks that somebody uses.
+  public internal(set) var usedBlocks = 0
   /// Of the free bytes, those of allocations in which nothing is used: what `trim()` gives back.
   public internal(set) var cachedBytes = 0
   /// Requests that memory of the pool's served, and those that it took a new allocation for.
@@ -21,6 +23,7 @@ public struct PoolStatistics: Sendable, Equatable {
 
   mutating func take(_ capacity: Int) {
     freeBlocks -= 1
+    usedBlocks += 1
     freeBytes -= capacity
     usedBytes += capacity
     highWater = max(highWater, usedBytes)
@@ -28,6 +31,7 @@ public struct PoolStatistics: Sendable, Equatable {
 
   mutating func put(_ capacity: Int) {
     freeBlocks += 1
+    usedBlocks -= 1
     freeBytes += capacity
     usedBytes -= capacity
   }

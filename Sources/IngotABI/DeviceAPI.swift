@@ -27,14 +27,13 @@ public func ingot_device_open(
 
 private func open(_ index: Int64, _ flags: DeviceFlags) throws(IngotError) -> Device {
   let index = index == -1 ? nil : Int(index)
-  let requireGPU = flags.contains(.requireGPU)
+  let (requireGPU, residency) = (flags.contains(.requireGPU), !flags.contains(.noResidency))
   if flags.contains(.isolated) {
     return try Device.isolated(
-      index: index, requireGPU: requireGPU, residency: !flags.contains(.noResidency),
-      manualTime: flags.contains(.manualTime))
+      index: index, requireGPU: requireGPU, residency: residency, manualTime: flags.contains(.manualTime))
   }
-  if let index { return try Device.at(index, requireGPU: requireGPU) }
-  return try Device.default(requireGPU: requireGPU)
+  if let index { return try Device.at(index, requireGPU: requireGPU, residency: residency) }
+  return try Device.default(requireGPU: requireGPU, residency: residency)
 }
 
 /// The INGOT_DEVICE_* flags.
@@ -55,11 +54,10 @@ private struct DeviceFlags: OptionSet {
       throw IngotError(
         .argument, "flags is \(flags); what is known is INGOT_DEVICE_*, together \(Self.all.rawValue)")
     }
-    guard contains(.isolated) || isDisjoint(with: [.noResidency, .manualTime]) else {
+    guard contains(.isolated) || !contains(.manualTime) else {
       throw IngotError(
         .argument,
-        "INGOT_DEVICE_NO_RESIDENCY and INGOT_DEVICE_MANUAL_TIME need INGOT_DEVICE_ISOLATED: others use the shared"
-          + " device too")
+        "INGOT_DEVICE_MANUAL_TIME needs INGOT_DEVICE_ISOLATED: others use the shared device too")
     }
   }
 }

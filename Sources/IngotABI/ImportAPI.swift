@@ -15,10 +15,13 @@ public func ingot_buffer_wrap(
     let result = try required(buffer, "buffer")
     let pending = PendingToken(token)
     guard let region else { throw .null("region") }
+    let flags = try checked(flags, INGOT_IMPORT_READ_ONLY | INGOT_IMPORT_SPARE_OWNER)
     let made = try device.wrap(
       region, length: integer(region_nbytes, "region_nbytes"), offset: integer(offset, "offset"),
-      shape: extents(shape, dimensions), dtype: element(dtype), readOnly: isReadOnly(flags),
-      label: label.map { String(cString: $0) }, onRelease: { pending.deliver() })
+      shape: extents(shape, dimensions), dtype: element(dtype),
+      readOnly: flags & INGOT_IMPORT_READ_ONLY != 0, label: label.map { String(cString: $0) },
+      spareOwner: flags & INGOT_IMPORT_SPARE_OWNER != 0,
+      onRelease: { pending.deliver() })
     result.pointee = try handle(made)
     pending.arm()
   }
@@ -52,7 +55,8 @@ public func ingot_buffer_from_raw(
     guard let mtl_buffer else { throw .null("mtl_buffer") }
     let made = try device.adopt(
       raw: mtl_buffer, offset: integer(offset, "offset"), shape: extents(shape, dimensions),
-      dtype: element(dtype), readOnly: isReadOnly(flags), label: label.map { String(cString: $0) })
+      dtype: element(dtype), readOnly: checked(flags, INGOT_IMPORT_READ_ONLY) != 0,
+      label: label.map { String(cString: $0) })
     result.pointee = try handle(made)
   }
 }
@@ -71,12 +75,12 @@ public func ingot_buffer_get_raw(
   }
 }
 
-private func isReadOnly(_ flags: UInt32) throws(IngotError) -> Bool {
-  let known = UInt32(INGOT_IMPORT_READ_ONLY)
-  guard flags & ~known == 0 else {
-    throw IngotError(.argument, "flags is \(flags); what is known is INGOT_IMPORT_*, together \(known)")
+private func checked(_ flags: UInt32, _ known: Int) throws(IngotError) -> Int {
+  guard Int(flags) & ~known == 0 else {
+    throw IngotError(
+      .argument, "flags is \(flags); what is known here is INGOT_IMPORT_*, together \(known)")
   }
-  return flags & known != 0
+  return Int(flags)
 }
 
 @c @implementation

@@ -16,6 +16,17 @@ public func ingot_device_get_pool(
 }
 
 @c @implementation
+public func ingot_buffer_get_pool(
+  _ buffer: OpaquePointer?, _ pool: UnsafeMutablePointer<OpaquePointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let buffer: Buffer = try object(buffer)
+    let result = try required(pool, "pool")
+    if let pool = buffer.pool { result.pointee = try handle(pool) } else { result.pointee = nil }
+  }
+}
+
+@c @implementation
 public func ingot_pool_create(
   _ device: OpaquePointer?, _ pool: UnsafeMutablePointer<OpaquePointer?>?
 ) -> ingot_status {

@@ -108,6 +108,7 @@ public func ingot_pool_get_statistics(
     value.misses = UInt64(clamping: current.misses)
     value.high_water = UInt64(clamping: current.highWater)
     value.quarantined = UInt64(clamping: current.quarantined)
+    value.used_blocks = UInt64(clamping: current.usedBlocks)
     result.fill(value)
   }
 }

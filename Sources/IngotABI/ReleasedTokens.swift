@@ -25,14 +25,25 @@ final class ReleasedTokens: Sendable {
 
 /// A token on its way to its owner, who gets it only if it was told that the memory is taken; 0 is nobody's.
 final class PendingToken: Sendable {
+  private enum State: UInt8, AtomicRepresentable {
+    case idle, armed, delivered
+  }
+
   private let token: UInt64
-  private let isArmed = Atomic<Bool>(false)
+  private let state = Atomic<State>(.idle)
 
   init(_ token: UInt64) { self.token = token }
 
-  func arm() { isArmed.store(true, ordering: .releasing) }
+  /// Says that the call has succeeded; what was delivered before goes out now.
+  func arm() {
+    if state.exchange(.armed, ordering: .acquiringAndReleasing) == .delivered { send() }
+  }
 
   func deliver() {
-    if token != 0, isArmed.load(ordering: .acquiring) { ReleasedTokens.shared.append(token) }
+    if state.exchange(.delivered, ordering: .acquiringAndReleasing) == .armed { send() }
+  }
+
+  private func send() {
+    if token != 0 { ReleasedTokens.shared.append(token) }
   }
 }

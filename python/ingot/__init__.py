@@ -40,8 +40,8 @@ from ingot.errors import (
 )
 from ingot.kernel import Kernel, KernelArgument, Library
 from ingot.mapping import Mapping
-from ingot.memory import MemoryStats, MemoryUse
-from ingot.pool import Pool, PoolStatistics
+from ingot.memory import MemoryStats, MemoryUse, PoolStatistics
+from ingot.pool import Pool
 from ingot.residency import ResidencySet
 from ingot.safetensors import SafeTensors, load_safetensors
 from ingot.safetensors_header import TensorInfo

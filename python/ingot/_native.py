@@ -214,7 +214,7 @@ def device_statistics(device: Handle) -> Struct:
 
 def advance_time(device: Handle, seconds: float) -> None:
     """Lets time pass for a device with manual time."""
-    if not 0 <= seconds < 1 << 32:
+    if isinstance(seconds, str | bytes) or not 0 <= seconds < 1 << 32:
         message = f"{errors.shown(seconds)} seconds cannot pass; 0 to {(1 << 32) - 1} can"
         raise errors.ArgumentError(message)
     check(lib.ingot_device_advance_time(device, int(seconds * 1e9)))

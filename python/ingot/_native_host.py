@@ -31,10 +31,21 @@ def pool_id(pool: Handle) -> int:
     return int(identity[0])
 
 
-def map_buffer(buffer: Handle, access: int, *, wait: bool) -> tuple[int, Handle]:
-    """Maps a buffer; returns the status, and the mapping if that is INGOT_OK."""
-    mapping = ffi.new("ingot_mapping *")
+def no_mapping() -> Handle:
+    """A place for a mapping, NULL at first. Who has it before the call has what came of it, also after Ctrl-C."""
+    return ffi.new("ingot_mapping *")
+
+
+def map_buffer(mapping: Handle, buffer: Handle, access: int, *, wait: bool) -> int:
+    """Maps a buffer; returns the status. The mapping is in its place if that is INGOT_OK."""
     timeout = SLICE if wait else 0
     while (status := lib.ingot_buffer_map(buffer, access, timeout, mapping, NULL)) == lib.INGOT_ERROR_TIMEOUT:
         pass
-    return int(status), mapping[0]
+    return int(status)
+
+
+def unmap(mapping: Handle) -> None:
+    """Releases what is in a place, if there is anything. Twice does no harm."""
+    if mapping[0] != NULL:
+        lib.ingot_mapping_release(mapping[0])
+        mapping[0] = NULL

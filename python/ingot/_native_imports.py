@@ -39,7 +39,9 @@ def wrap(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
     with _native.lock:
         token = next(_tokens)
     buffer = ffi.new("ingot_buffer *")
-    address, flags = ffi.cast("void *", region.address), lib.INGOT_IMPORT_READ_ONLY if read_only else 0
+    # The owner of a storage keeps all pages of it, so for parts of it there need not be more.
+    flags = lib.INGOT_IMPORT_SPARE_OWNER | (lib.INGOT_IMPORT_READ_ONLY if read_only else 0)
+    address = ffi.cast("void *", region.address)
     place = (address, region.nbytes, region.offset, dtype, shape, len(shape), flags)
     name = optional(label, "the label")
     owners[token] = owner

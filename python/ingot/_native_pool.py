@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ingot._ingot import ffi
-from ingot._native import Handle, Struct, buffer_release, check, lib, optional, struct
+from ingot._native import NULL, Handle, Struct, buffer_release, check, lib, optional, struct
 
 TOTAL: Final[int] = lib.INGOT_POOL_LIMIT_TOTAL
 CACHED: Final[int] = lib.INGOT_POOL_LIMIT_CACHED
@@ -26,10 +26,16 @@ def create(device: Handle) -> Handle:
     return _owned(lib.ingot_pool_create, device)
 
 
-def _owned(function: Callable[..., int], device: Handle) -> Handle:
+def of_buffer(buffer: Handle) -> Handle | None:
+    """A handle of the pool whose memory a buffer has, if there is one."""
+    pool = _owned(lib.ingot_buffer_get_pool, buffer)
+    return pool if pool != NULL else None
+
+
+def _owned(function: Callable[..., int], source: Handle) -> Handle:
     pool = ffi.new("ingot_pool *")
-    check(function(device, pool))
-    return ffi.gc(pool[0], lib.ingot_pool_release)
+    check(function(source, pool))
+    return ffi.gc(pool[0], lib.ingot_pool_release) if pool[0] != NULL else NULL
 
 
 def create_batch(pool: Handle, requests: Sequence[tuple[int, Sequence[int]]], label: str | None) -> list[Handle]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ingot.device import Device
     from ingot.maker import Source
+    from ingot.pool import Pool
     from ingot.shapes import Key, Shape
 
 _READ = lib.INGOT_ACCESS_READ
@@ -164,6 +165,16 @@ class Buffer(Exports, HostAccess):
         """Bytes of its storage, of which it is `nbytes` at `offset`."""
         self._open()
         return self._storage_memory().nbytes
+
+    @property
+    def pool(self) -> Pool | None:
+        """The pool whose memory it has, or if it is lazy will have: new buffers of that live where this one does.
+
+        None for exact and imported memory, and when the pool is gone.
+        """
+        from ingot.pool import pool_of  # noqa: PLC0415, which imports this module
+
+        return pool_of(self)
 
     @property
     def label(self) -> str | None:

@@ -61,10 +61,12 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
 
     `Device()` is the system's default, `Device(i)` the one at that index of `devices()`, `Device(name)` the one with
     that name; each is one object per process. `require_gpu=True`, or `INGOT_REQUIRE_GPU=1` in the environment, refuses
-    the software device. Devices may be used from any thread.
+    the software device. `residency=False` does without residency sets (`MTLResidencySet`), as `INGOT_NO_RESIDENCY=1`
+    does, if nobody has opened the device with them before. Devices may be used from any thread.
 
     Raises:
         DeviceNotFoundError: There is no such device.
+        StateError: It is to be without residency sets, and was opened with them.
 
     Example:
         device = ingot.Device()
@@ -78,9 +80,11 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
     _name: str
     _pool: weakref.ref[Pool] | None
 
-    def __new__(cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None) -> Self:
+    def __new__(
+        cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None, residency: bool = True
+    ) -> Self:
         """Opens the device, or gives the object that it has in this process."""
-        opened = cls._open(index, require_gpu)
+        opened = cls._open(index, require_gpu, residency=residency)
         with _native.lock:
             device = _opened.setdefault((cls, opened.registry_id), opened)
         if index is None:
@@ -117,8 +121,8 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         manual_time: bool = False,
     ) -> Self:
         device = super().__new__(cls)
-        flags = {"isolated": isolated, "require_gpu": bool(require_gpu), "residency": residency}
-        device._handle = _native.open_device(_index(index), **flags, manual_time=manual_time)
+        flags = {"isolated": isolated, "require_gpu": bool(require_gpu), "residency": bool(residency)}
+        device._handle = _native.open_device(_index(index), **flags, manual_time=bool(manual_time))
         device._info = _native.device_info(device._handle)
         device._name = _native.string(device._info.name)
         device._pool = None
@@ -304,7 +308,10 @@ def _index(index: SupportsIndex | str | None) -> int:
             return names.index(index)
         message = f"no device named {index!r}; there is {', '.join(map(repr, names)) or 'none at all'}"
         raise DeviceNotFoundError(message)
-    number = operator.index(index)
+    try:
+        number = operator.index(index)
+    except TypeError:
+        raise ArgumentError(f"{shown(index)} is no device; give its number or its name") from None
     if not 0 <= number < 1 << 63:
         message = f"no device {shown(number)}: there are {_native.device_count()}, counted from 0"
         raise DeviceNotFoundError(message)

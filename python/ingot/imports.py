@@ -12,7 +12,7 @@ from ingot import _native_imports, dtypes
 from ingot._native_imports import Bytes
 from ingot.aligned import address, is_writable_elsewhere, pages_of, root
 from ingot.buffer import Buffer
-from ingot.errors import ArgumentError, shown
+from ingot.errors import ArgumentError, IngotError, shown
 from ingot.shapes import extents
 
 if TYPE_CHECKING:
@@ -212,6 +212,8 @@ def _exported(values: Any) -> npt.NDArray[Any]:
         if isinstance(values, np.ndarray) or hasattr(values, "__array_interface__"):
             return np.asarray(values)
         return np.asarray(memoryview(values))
+    except IngotError:
+        raise
     except Exception as error:  # of any class: it comes from the class of the object
         if hasattr(values, "__dlpack__"):
             return _from_dlpack(values)
@@ -224,6 +226,8 @@ def _exported(values: Any) -> npt.NDArray[Any]:
 def _from_dlpack(values: Any) -> npt.NDArray[Any]:
     try:
         return np.from_dlpack(values)
+    except IngotError:  # of a buffer of another device
+        raise
     except Exception as error:  # of any class: it comes from the library that made the object
         raise ArgumentError(
             f"NumPy makes no array of this {type(values).__name__} by DLPack: {error}. It must be in memory of the "

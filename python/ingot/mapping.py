@@ -35,17 +35,16 @@ class Mapping(Unpicklable):
     The array lives as long as somebody has it; after the mapping was closed, it is memory that nothing protects.
     """
 
-    __slots__ = ("_array", "_handle", "_text")
+    __slots__ = ("_array", "_mapping", "_text")
 
     def __init__(self, buffer: HostAccess, mode: Mode, *, wait: bool) -> None:
-        self._handle = _native.NULL  # __del__ looks at it, even if the next lines raise
+        self._mapping = _native_host.no_mapping()  # __del__ looks at it, even if the next lines raise
         if not isinstance(mode, str) or mode not in _ACCESS:
             raise ArgumentError(f"mode is {shown(mode)}; it can be {', '.join(map(repr, _ACCESS))}")
         self._text = f"{mode!r} of {buffer!r}"
         handle = buffer._open()
-        status, self._handle = _native_host.map_buffer(handle, _ACCESS[mode], wait=wait)
-        buffer._require(status)
         try:
+            buffer._require(_native_host.map_buffer(self._mapping, handle, _ACCESS[mode], wait=bool(wait)))
             array = buffer.numpy()
         except BaseException:
             self.close()
@@ -60,13 +59,11 @@ class Mapping(Unpicklable):
     @property
     def is_closed(self) -> bool:
         """Whether submissions may use the bytes again."""
-        return bool(self._handle == _native.NULL)
+        return bool(self._mapping[0] == _native.NULL)
 
     def close(self) -> None:
         """Lets submissions use the bytes again. Twice is once."""
-        handle, self._handle = self._handle, _native.NULL
-        if handle != _native.NULL:
-            lib.ingot_mapping_release(handle)
+        _native_host.unmap(self._mapping)
 
     def __enter__(self) -> npt.NDArray[Any]:
         return self._array
@@ -77,7 +74,7 @@ class Mapping(Unpicklable):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_handle") and not self.is_closed:
+        if hasattr(self, "_mapping") and not self.is_closed:
             warnings.warn(f"the mapping {self._text} was never closed", ResourceWarning, source=self, stacklevel=2)
             self.close()
 

@@ -50,6 +50,31 @@ class MemoryStats(NamedTuple):
     """The most that `used_bytes` was since the device was opened, or `Device.reset_peak()`."""
 
 
+class PoolStatistics(NamedTuple):
+    """What a pool holds and has done. Bytes are those of whole blocks, which are rounded up."""
+
+    used_bytes: int
+    """Of blocks that somebody uses: a buffer, an array, an encoder or an unfinished submission."""
+    free_bytes: int
+    """Of the other blocks; a slab of small ones counts as a whole."""
+    cached_bytes: int
+    """Of the free ones, those of allocations in which nothing is used: what `trim()` gives back."""
+    total_bytes: int
+    """Of all allocations: used and free."""
+    free_blocks: int
+    """How many blocks are free."""
+    hits: int
+    """Requests that memory of the pool served."""
+    misses: int
+    """Requests that took a new allocation."""
+    high_water: int
+    """The most bytes that were used at a time."""
+    quarantined: int
+    """Blocks that a reset or release took back while something used them, which goes on."""
+    used_blocks: int
+    """How many blocks somebody uses."""
+
+
 def memory_stats(device: _native.Handle) -> MemoryStats:
     """The figures of a device."""
     native = _native.struct("memory_stats", lib.ingot_device_get_memory_stats, device)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import operator
+import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias
 
 from ingot import _native, _native_pool, dtypes
+from ingot._native_host import pool_id
 from ingot.buffer import Buffer
 from ingot.errors import ArgumentError, StateError, Unpicklable, shown
 from ingot.maker import BufferMaker
+from ingot.memory import PoolStatistics
 from ingot.shapes import extents
 from ingot.storage_memory import forget_views
 
@@ -37,28 +40,8 @@ get_current: Final = _current.get
 _FOR_EVER: Final = 1 << 32
 """Seconds."""
 
-
-class PoolStatistics(NamedTuple):
-    """What a pool holds and has done. Bytes are those of whole blocks, which are rounded up."""
-
-    used_bytes: int
-    """Of blocks that somebody uses: a buffer, an array, an encoder or an unfinished submission."""
-    free_bytes: int
-    """Of the other blocks; a slab of small ones counts as a whole."""
-    cached_bytes: int
-    """Of the free ones, those of allocations in which nothing is used: what `trim()` gives back."""
-    total_bytes: int
-    """Of all allocations: used and free."""
-    free_blocks: int
-    """How many blocks are free."""
-    hits: int
-    """Requests that memory of the pool served."""
-    misses: int
-    """Requests that took a new allocation."""
-    high_water: int
-    """The most bytes that were used at a time."""
-    quarantined: int
-    """Blocks that a reset or release took back while something used them, which goes on."""
+_pools: Final[weakref.WeakValueDictionary[int, Pool]] = weakref.WeakValueDictionary()
+"""By their ids."""
 
 
 class Pool(BufferMaker, Unpicklable):
@@ -99,6 +82,7 @@ class Pool(BufferMaker, Unpicklable):
             raise ArgumentError(f"{shown(device)} is no ingot.Device, whose memory a pool could have")
         self._device = device
         self._handle = _native_pool.create(device._handle)
+        self._register()
         self.set_decay(decay)
         if limit is not None or fraction is not None:
             self.set_limit(limit, fraction)
@@ -109,7 +93,12 @@ class Pool(BufferMaker, Unpicklable):
         pool = super().__new__(cls)
         pool._device = device
         pool._handle = _native_pool.of_device(device._handle)
+        pool._register()
         return pool
+
+    def _register(self) -> None:
+        with _native.lock:
+            _pools[pool_id(self._handle)] = self
 
     @property
     def device(self) -> Device:
@@ -232,13 +221,11 @@ class Pool(BufferMaker, Unpicklable):
 
     def set_decay(self, seconds: float | None) -> None:
         """Sets after how many seconds memory goes that nobody uses; None for never."""
-        if seconds is None:
-            _native_pool.set_decay(self._handle, _native_pool.NONE)
-            return
-        number = _number(seconds)
+        number = math.inf if seconds is None else _number(seconds)
         if not number > 0:
             raise ArgumentError(f"a decay of {shown(seconds)} seconds; it is more than 0, or None for never")
-        _native_pool.set_decay(self._handle, max(1, int(min(number, _FOR_EVER) * 1e9)))
+        nanoseconds = _native_pool.NONE if number >= _FOR_EVER else max(1, int(number * 1e9))
+        _native_pool.set_decay(self._handle, nanoseconds)
 
     def get_decay(self) -> float | None:
         """After how many seconds memory goes that nobody uses; None for never."""
@@ -251,7 +238,10 @@ class Pool(BufferMaker, Unpicklable):
             return
         if size is not None:
             raise ArgumentError(f"a limit is a size ({shown(size)}) or a fraction ({shown(fraction)}), not both")
-        _native_pool.set_limit_fraction(self._handle, limit, _number(fraction))
+        number = _number(fraction)
+        if math.isnan(number):
+            raise ArgumentError(f"{shown(fraction)} is no part of the working set, which is a number from 0 to 1")
+        _native_pool.set_limit_fraction(self._handle, limit, number)
 
     # ---- Figures -----------------------------------------------------------------------------------------------
 
@@ -321,13 +311,30 @@ def current_pool(device: Device) -> Pool | None:
     return None
 
 
+def pool_of(buffer: Buffer) -> Pool | None:
+    """The pool whose memory a buffer has."""
+    handle = _native_pool.of_buffer(buffer._open())
+    if handle is None:
+        return None
+    own = buffer.device.pool  # known by its id from now on
+    with _native.lock:
+        return _pools.get(pool_id(handle), own)
+
+
 def _without(pool: Pool, entry: _Current | None) -> _Current | None:
     """The pools without the innermost that is this one. Generators may end their `with` blocks in any order."""
+    inner = []
+    while entry is not None and entry[0] is not pool:
+        inner.append(entry[0])
+        entry = entry[1]
     if entry is None:
         raise StateError(
             f"the `with` block of {pool!r} began in another thread or task; each has current pools of its own"
         )
-    return entry[1] if entry[0] is pool else (entry[0], _without(pool, entry[1]))
+    rest = entry[1]
+    for other in reversed(inner):
+        rest = (other, rest)
+    return rest
 
 
 def _handle(buffer: object) -> _native.Handle:

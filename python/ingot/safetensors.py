@@ -41,6 +41,8 @@ def load_safetensors(path: str | os.PathLike[str], device: Device | None = None)
         weights = ingot.load_safetensors("model.safetensors")
         encoder.dispatch(matmul, x, weights["layers.0.weight"], y, grid=y.size)
     """
+    if device is not None and not isinstance(device, Device):
+        raise ArgumentError(f"{shown(device)} is no ingot.Device")
     return SafeTensors(path, Device() if device is None else device)
 
 

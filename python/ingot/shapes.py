@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 import numpy as np
 
 from ingot._native import lib
-from ingot.errors import ArgumentError, OutOfBoundsError, shown
+from ingot.errors import ArgumentError, OutOfBoundsError, OutOfMemoryError, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -107,6 +107,8 @@ def picked(array: npt.NDArray[Any], key: Any) -> npt.NDArray[Any]:
         raise OutOfBoundsError(f"{text}: {error}") from None
     except (OverflowError, TypeError, ValueError) as error:
         raise ArgumentError(f"{text}: {error}") from None
+    except MemoryError as error:
+        raise OutOfMemoryError(f"{text}: {error}") from None
     if found.size == 0:
         raise ArgumentError(f"{text} has no elements; Metal has no buffers of zero bytes")
     return found

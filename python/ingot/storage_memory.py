@@ -44,8 +44,8 @@ class StorageMemory:
     def open(self, buffer: _native.Handle) -> None:
         """Opens the bytes, through a buffer on them."""
         data, is_read_only, use_count, pool = _native_host.open_view(buffer)
-        if is_read_only:
-            data = read_only(data)
+        # An array, so that users' arrays have this as their base, and what they do to it changes no other array.
+        data = read_only(data) if is_read_only else np.frombuffer(data, np.uint8)
         with _native.lock:
             self.data, self.use_count, self.array = data, use_count, None
             group = None

@@ -208,6 +208,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_device_advance_time": (handle("device"), number(0, 1, 1_000_000_000)),
     "ingot_device_release": (handle("device"),),
     "ingot_device_get_pool": (handle("device"), result("ingot_pool")),
+    "ingot_buffer_get_pool": (handle("buffer"), result("ingot_pool")),
     "ingot_pool_create": (handle("device"), result("ingot_pool")),
     "ingot_pool_create_buffer": (handle("pool"), *CONTENTS),
     "ingot_pool_create_empty": (handle("pool"), DTYPE, ELEMENTS, result("ingot_buffer")),

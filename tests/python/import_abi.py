@@ -101,7 +101,7 @@ def no_token_after_a_failure() -> None:
     for where, nbytes, offset, message in refused:
         assert wrap(on, (where, nbytes), 9, offset) == lib.INGOT_ERROR_ARGUMENT
         assert message in text()
-    assert wrap(on, (memory, PAGE), 9, flags=2) == lib.INGOT_ERROR_ARGUMENT
+    assert wrap(on, (memory, PAGE), 9, flags=4) == lib.INGOT_ERROR_ARGUMENT
     buffer = wrap(on, (memory, 2 * PAGE), 1)
     assert wrap(on, (start + PAGE, 2 * PAGE), 9) == lib.INGOT_ERROR_ARGUMENT
     assert "share memory" in text()

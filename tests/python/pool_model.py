@@ -107,6 +107,7 @@ class PoolModel:
             "misses": self.misses,
             "high_water": self.high_water,
             "quarantined": self.quarantined,
+            "used_blocks": sum(len(unit.used) for unit in self.units),
         }
 
     # ---- Blocks ------------------------------------------------------------------------------------------------

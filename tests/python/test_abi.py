@@ -48,6 +48,7 @@ FIRST = {
     "ingot_device_statistics": 48,
     "ingot_kernel_info": 40,
     "ingot_live_objects": 72,
+    "ingot_pool_statistics": 80,
     "ingot_submission_info": 304,
 }
 INTEGERS = [0, 1, 2, 3, 7, 31, 32, 33, 255, 1 << 16, 1 << 20, *((1 << n) - d for n in (31, 32, 63, 64) for d in (0, 1))]

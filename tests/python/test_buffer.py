@@ -291,3 +291,15 @@ assert device.full((1000, 1000), 2).numpy().sum() == 2_000_000 and kept.numpy().
     variables = environment | {"INGOT_SOFT_FAIL_ALLOCATION": "2", "INGOT_NO_RESIDENCY": "1"}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=variables)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_base_of_an_array_changes_no_other_array(device: ingot.Device) -> None:
+    buffer = device.zeros((4, 4))
+    base = buffer.numpy().base
+    assert isinstance(base, np.ndarray)
+    base.shape = (2, 32)
+    base.setflags(write=False)
+    array = buffer.numpy()
+    assert array.shape == (4, 4)
+    array[:] = 1
+    assert buffer.numpy().sum() == 16

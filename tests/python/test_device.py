@@ -68,6 +68,52 @@ def test_residency_can_be_left_out() -> None:
     assert buffer.numpy().sum() == 0
 
 
+RESIDENCY = """
+import ingot
+device = ingot.Device(residency=False)
+assert not device.has_residency_sets and ingot.Device() is device
+del device
+other = ingot.Device.new(0)
+assert other.has_residency_sets
+"""
+
+REFUSED = """
+import ingot
+device = ingot.Device()
+try:
+    ingot.Device(residency=False)
+except ingot.StateError as error:
+    assert "INGOT_NO_RESIDENCY" in str(error)
+else:
+    raise AssertionError("is without residency sets")
+"""
+
+
+@pytest.mark.parametrize("program", [RESIDENCY, REFUSED])
+def test_whoever_opens_the_shared_device_decides_about_residency(program: str, environment: dict[str, str]) -> None:
+    if not ingot.Device(0).has_residency_sets:
+        pytest.skip("no residency sets here")
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+
+
+def test_a_line_is_logged_for_each_device_on_request(environment: dict[str, str]) -> None:
+    program = "import ingot; ingot.Device.new(0); ingot.Device.new(0, residency=False)"
+    variables = environment | {"INGOT_LOG_INIT": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=variables, check=True, timeout=60, capture_output=True, text=True
+    )
+    lines = [line for line in run.stderr.splitlines() if "opened" in line]
+    assert len(lines) == 2
+    assert ingot.Device(0).name in lines[0]
+    assert lines[1].endswith("without residency sets: it was opened so")
+
+
+@pytest.mark.parametrize("index", [1.5, [], b"name"])
+def test_what_is_no_device_is_refused(index: object) -> None:
+    with pytest.raises(ingot.ArgumentError, match="no device"):
+        ingot.Device(index)  # type: ignore[call-overload]
+
+
 def test_families() -> None:
     device = ingot.Device(0)
     assert device.supports("common1") in (True, False)
@@ -85,12 +131,6 @@ def test_device_that_does_not_exist(index: int | str) -> None:
         ingot.Device(index)
     with pytest.raises(ingot.DeviceNotFoundError, match="no device"):
         ingot.Device.new(index)
-
-
-def test_device_by_what_is_no_index() -> None:
-    for wrong in (1.5, [], b"name"):
-        with pytest.raises(TypeError):
-            ingot.Device(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.software(reason="a GPU does not read INGOT_SOFT_SEED")

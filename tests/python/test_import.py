@@ -322,3 +322,11 @@ def test_a_buffer_of_another_device(device: ingot.Device) -> None:
     buffer = device.wrap(shared)
     assert np.shares_memory(buffer.numpy(), shared.numpy())
     assert not np.shares_memory(device.wrap(other.zeros(3), copy=None).numpy(), shared.numpy())
+
+
+def test_a_buffer_of_another_device_says_what_is_wrong_with_it(device: ingot.Device) -> None:
+    other = ingot.Device.new(0).zeros(4)
+    other.close()
+    for call in (device.wrap, device.from_dlpack):
+        with pytest.raises(ingot.ClosedError):
+            call(other)

@@ -118,3 +118,21 @@ def test_threads_wrap_parts_of_one_array(device: ingot.Device) -> None:
         thread.join()
     assert (values == 20).all()
     assert set(ids) == {kept.storage_id}
+
+
+def test_any_number_of_parts_has_one_owner(device: ingot.Device) -> None:
+    """What keeps the whole keeps its parts: a loop over windows of an array must not add up."""
+    whole = aligned(np.zeros(8 * PAGE, np.uint8))
+    kept = device.wrap(whole)
+    for index in range(1000):
+        part = device.wrap(whole[index % 8 * PAGE :][:16])
+        assert part.storage_id == kept.storage_id
+    _native.release_owners()
+    assert len(_native.owners) == 1
+    del part
+    kept.fill(3)
+    assert whole.min() == 3
+    owner = weakref.ref(whole.base)
+    del whole, kept
+    assert owners_go(device)
+    assert owner() is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
-from kernels import ADD, SAXPY, Spinner
+from kernels import ADD, SAXPY, Gate, Spinner
 
 import ingot
 from ingot import _native
@@ -234,3 +235,27 @@ def test_commits_and_mappings_of_several_threads_never_meet(device: ingot.Device
     assert failures == []
     assert mapped >= 150
     assert committed > 0
+
+
+def test_ctrl_c_while_waiting_for_a_mapping_leaves_none_open(device: ingot.Device) -> None:
+    """The signal comes while C waits, and Python sees it when the mapping is there already."""
+    gate = Gate(device)
+    out = device.zeros(4, np.uint8)
+    with gate.encoder(device) as encoder:
+        encoder.dispatch(gate.stamp, out, 1, grid=4)
+        submission = encoder.commit()
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    opener = threading.Timer(0.03, gate.open)
+    opener.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            out.mapped("w", wait=True)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        opener.join()
+    submission.wait()
+    with device.encoder() as encoder:
+        encoder.dispatch(gate.stamp, out, 1, grid=4)
+        encoder.commit_and_wait()

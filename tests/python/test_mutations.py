@@ -106,6 +106,42 @@ POOL = [
         "guard",
     ),
     Mutation(
+        "critical pressure takes half",
+        "Ingot/PoolPressure.swift",
+        "trim { pressure == .critical ? 0 : $0 / 2 }",
+        "trim { $0 / 2 }",
+    ),
+    Mutation(
+        "a warning takes everything",
+        "Ingot/PoolPressure.swift",
+        "trim { pressure == .critical ? 0 : $0 / 2 }",
+        "trim { _ in 0 }",
+    ),
+    Mutation(
+        "lazy memory is not enrolled",
+        "Ingot/Storage.swift",
+        "lease.begin(block) block.enrol(lease)",
+        "lease.begin(block)",
+    ),
+    Mutation(
+        "quarantine never ends",
+        CORE,
+        "if block.isQuarantined { state.shelves.counts.quarantined -= 1 }",
+        "",
+    ),
+    Mutation(
+        "the last one used goes first",
+        "Ingot/PoolShelves.swift",
+        "let unit = cached.first guard unit >= 0 else { return nil }",
+        "let unit = cached.last guard unit >= 0 else { return nil }",
+    ),
+    Mutation(
+        "a part of a buffer is released as the whole",
+        "Ingot/Pool+Return.swift",
+        "guard buffer.offset == 0, buffer.nbytes == buffer.totalNbytes else {",
+        "guard buffer.offset == 0 else {",
+    ),
+    Mutation(
         "every request is a hit",
         CORE,
         "if found != nil { state.shelves.counts.hits += 1 }",

@@ -44,7 +44,7 @@ def test_figures_are_those_of_whole_blocks(pool: ingot.Pool) -> None:
     again = pool.empty(160_000, np.uint8)
     expected = ingot.PoolStatistics(
         used_bytes=163_840, free_bytes=0, cached_bytes=0, total_bytes=163_840, free_blocks=0, hits=1, misses=1,
-        high_water=163_840, quarantined=0,
+        high_water=163_840, quarantined=0, used_blocks=1,
     )  # fmt: skip
     assert pool.statistics() == expected
     assert (pool.hits(), pool.misses(), pool.high_water(), pool.total_bytes()) == (1, 1, 163_840, 163_840)

@@ -49,7 +49,7 @@ class Pools(RuleBasedStateMachine):
     @rule(
         pool=POOL,
         nbytes=st.sampled_from(SIZES),
-        how=st.sampled_from(["empty", "zeros", "full", "array"]),
+        how=st.sampled_from(["empty", "zeros", "full", "array", "lazy"]),
         is_current=st.booleans(),
         is_shown=st.booleans(),
         value=BYTE,
@@ -60,12 +60,13 @@ class Pools(RuleBasedStateMachine):
             "zeros": lambda maker: maker.zeros(nbytes, np.uint8),
             "full": lambda maker: maker.full(nbytes, value, np.uint8),
             "array": lambda maker: maker.array(np.full(nbytes, value, np.uint8)),
+            "lazy": lambda maker: maker.buffer(nbytes, np.uint8, lazy=True),
         }
         call = calls[how if is_shown or how != "empty" else "full"]
         try:
             found = self.models[pool].prepare(nbytes)
         except NoRoomError:
-            assert raised(lambda: call(self.pools[pool])) is ingot.OutOfMemoryError
+            assert raised(lambda: call(self.pools[pool]).ensure_allocated()) is ingot.OutOfMemoryError
             return
         if is_current:
             with self.pools[pool]:
@@ -73,7 +74,7 @@ class Pools(RuleBasedStateMachine):
         else:
             buffer = call(self.pools[pool])
         loan = self.models[pool].take(found, nbytes, address(buffer))
-        loan.content[:] = 0 if how == "zeros" else value
+        loan.content[:] = 0 if how in {"zeros", "lazy"} else value
         if how == "empty" and is_shown:
             buffer.numpy()[:] = value
         self.storages.append(Storage(loan, [(buffer, slice(0, nbytes))], is_shown))
@@ -257,10 +258,23 @@ class Pools(RuleBasedStateMachine):
 
     def relieve(self, pool: int, is_critical: bool) -> None:  # noqa: FBT001, as the rule has it
         model = self.models[pool]
+        self.leave_cached(pool, [40_000, 150_000])
         is_critical |= model.is_tied
         freed = model.trim(0 if is_critical else model.cached_bytes // 2)
         model.is_tied &= not is_critical
         assert self.pools[pool].relieve("critical" if is_critical else "warning") == freed
+
+    def leave_cached(self, pool: int, sizes: list[int]) -> None:
+        """Takes and drops blocks, one after another, so that there is a choice of what goes."""
+        model = self.models[pool]
+        for nbytes in sizes:
+            if model.limit:
+                return
+            buffer = self.pools[pool].empty(nbytes, np.uint8)
+            loan = model.take(model.prepare(nbytes), nbytes, address(buffer))
+            del buffer
+            loan.drop()
+            self.advance(0.25)
 
     def set_limit(self, pool: int, size: int, of_cache: bool) -> None:  # noqa: FBT001, as the rule has it
         model = self.models[pool]

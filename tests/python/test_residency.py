@@ -332,3 +332,18 @@ def test_the_readme_names_what_there_is() -> None:
     for name in ("residency_set", "residency_budget", "keep_alive"):
         assert name in text
         assert hasattr(ingot.Device, name)
+
+
+def test_a_reset_gives_back_what_waits_to_leave_a_set() -> None:
+    """Trim, reset, close and memory pressure commit removals at once; otherwise they wait for a second."""
+    device = ingot.Device.new(0, manual_time=True)
+    if not device.has_residency_sets:
+        pytest.skip("no residency sets here")
+    for give_back in (device.pool.reset, device.pool.trim, lambda: device.pool.relieve("warning")):
+        buffer = device.zeros(1 << 18, exact=True)
+        device.encoder().commit_and_wait()
+        allocated = device.current_allocated
+        del buffer
+        assert device.current_allocated == allocated
+        give_back()
+        assert device.current_allocated < allocated

@@ -97,7 +97,7 @@ typedef struct ingot_device_handle *ingot_device;
 enum {
   INGOT_DEVICE_ISOLATED = 1,    /* an own queue, caches and counters instead of the process's shared ones */
   INGOT_DEVICE_REQUIRE_GPU = 2, /* refuse the software device */
-  INGOT_DEVICE_NO_RESIDENCY = 4, /* no residency sets; only with INGOT_DEVICE_ISOLATED */
+  INGOT_DEVICE_NO_RESIDENCY = 4, /* no residency sets; INGOT_ERROR_STATE if the shared device is open with them */
   INGOT_DEVICE_MANUAL_TIME = 8,  /* time passes by ingot_device_advance_time; for tests, with INGOT_DEVICE_ISOLATED */
 };
 
@@ -274,6 +274,7 @@ typedef struct ingot_pool_statistics {
   uint64_t misses;       /* requests that took a new allocation */
   uint64_t high_water;   /* the most bytes that were used at a time */
   uint64_t quarantined;  /* blocks that were taken back while something other than a buffer used them, and that is so */
+  uint64_t used_blocks;
 } ingot_pool_statistics;
 
 enum {
@@ -364,7 +365,8 @@ ingot_status ingot_pool_release(ingot_pool _Nullable pool);
 typedef struct ingot_file_handle *ingot_file;
 
 enum {
-  INGOT_IMPORT_READ_ONLY = 1, /* never bound for writing, nor given to the host for it */
+  INGOT_IMPORT_READ_ONLY = 1,   /* never bound for writing, nor given to the host for it */
+  INGOT_IMPORT_SPARE_OWNER = 2, /* of ingot_buffer_wrap: see there */
 };
 
 /*
@@ -377,7 +379,8 @@ enum {
  * until a later submission. For a call that failed no token comes, nor for token 0: then the region must stay for good.
  *
  * A region inside of one that is imported already becomes a window on that storage (same storage_id), and the tokens of
- * both come when that storage goes. INGOT_ERROR_ARGUMENT if the region does not fit Metal's rule, the window does not lie
+ * both come when that storage goes; with INGOT_IMPORT_SPARE_OWNER, which says that the owner of the one that is there
+ * keeps this region too, this token comes at once. INGOT_ERROR_ARGUMENT if the region does not fit Metal's rule, the window does not lie
  * in it, it overlaps another one that does not contain it (unless both are read-only), or it is memory of a buffer that
  * Ingot has made; INGOT_ERROR_OUT_OF_MEMORY if Metal does not take it.
  */
@@ -514,6 +517,8 @@ typedef struct ingot_view_info {
 ingot_status ingot_buffer_open_view(
     ingot_buffer _Nullable buffer, ingot_view _Nullable *_Nullable view, ingot_view_info *_Nullable info);
 ingot_status ingot_view_release(ingot_view _Nullable view);
+/* The pool whose memory a buffer has, or if it is lazy will have; NULL for any other memory, and if the pool is gone. */
+ingot_status ingot_buffer_get_pool(ingot_buffer _Nullable buffer, ingot_pool _Nullable *_Nullable pool);
 /* Names the pool in ingot_view_info. Never reused, and never 0. */
 ingot_status ingot_pool_get_id(ingot_pool _Nullable pool, uint64_t *_Nullable id);
 

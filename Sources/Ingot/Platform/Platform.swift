@@ -69,6 +69,11 @@ enum Platform {
   /// Lets another thread have this core, if one waits for it.
   static func yieldThread() { _ = sched_yield() }
 
+  /// Writes a line to stderr.
+  static func log(_ text: String) {
+    _ = Array((text + "\n").utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
   /// The value of an environment variable.
   static func environment(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }

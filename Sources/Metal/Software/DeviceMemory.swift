@@ -9,11 +9,13 @@ final class DeviceMemory: Sendable {
   let physicalSize: Int
   let maxBufferLength: Int
   private let failingRequest: Int?
+  private let maps: MapBudget
   private let requests = Counter()
   private let allocated = Atomic(0)
   private let callers = Atomic(0)
 
-  init(switches: Switches) {
+  init(switches: Switches, maps: MapBudget = .shared) {
+    self.maps = maps
     let size = DeviceMemory.readPhysicalSize()
     physicalSize = size
     maxBufferLength = (size / 2) & ~(DeviceMemory.pageSize - 1)
@@ -31,15 +33,16 @@ final class DeviceMemory: Sendable {
   func allocate(_ length: Int) -> PageMemory? {
     let size = DeviceMemory.roundedToPages(length)
     guard reserve(size) else { return nil }
-    guard let pages = PageMemory(size: size) else {
-      allocated.wrappingSubtract(size, ordering: .relaxed)
-      return nil
-    }
-    return pages
+    let mapCount = maps.take(wantsGuards: size > DeviceMemory.pageSize)
+    if mapCount > 0, let pages = PageMemory(size: size, mapCount: mapCount) { return pages }
+    maps.giveBack(mapCount)
+    allocated.wrappingSubtract(size, ordering: .relaxed)
+    return nil
   }
 
   func free(_ pages: PageMemory) {
     pages.unmap()
+    maps.giveBack(pages.mapCount)
     allocated.wrappingSubtract(pages.size, ordering: .relaxed)
   }
 
@@ -65,7 +68,12 @@ final class DeviceMemory: Sendable {
 
   /// What the control group of a container allows.
   private static func containerLimit() -> Int? {
-    let file = open("/sys/fs/cgroup/memory.max", O_RDONLY | O_CLOEXEC)
+    number(inFile: "/sys/fs/cgroup/memory.max")
+  }
+
+  /// The number above 0 that a file of the system begins with.
+  static func number(inFile path: String) -> Int? {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
     var text = [UInt8](repeating: 0, count: 32)

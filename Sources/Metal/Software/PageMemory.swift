@@ -1,23 +1,24 @@
 import Glibc
 
-/// Whole pages of zeroed memory, aligned to a page. Above one page there is a page on each side that faults when touched.
+/// Whole pages of zeroed memory, aligned to a page; with guards there is a page on each side that faults when touched.
 struct PageMemory {
   let address: UnsafeMutableRawPointer
   let size: Int
-  private let guardSize: Int
+  /// Mappings of the process that it takes: more than one with guards.
+  let mapCount: Int
+  private var guardSize: Int { mapCount > 1 ? DeviceMemory.pageSize : 0 }
 
   private static let hugePage = 2 << 20
 
-  init?(size: Int) {
-    let page = DeviceMemory.pageSize
-    let guardSize = size > page ? page : 0
-    let alignment = size >= 2 * PageMemory.hugePage ? PageMemory.hugePage : page
+  init?(size: Int, mapCount: Int) {
+    let guardSize = mapCount > 1 ? DeviceMemory.pageSize : 0
+    let alignment = size >= 2 * PageMemory.hugePage ? PageMemory.hugePage : DeviceMemory.pageSize
     guard
       let start = PageMemory.reserve(size: size + 2 * guardSize, alignment: alignment, offset: guardSize)
     else { return nil }
     address = start + guardSize
     self.size = size
-    self.guardSize = guardSize
+    self.mapCount = mapCount
     guard mprotect(address, size, PROT_READ | PROT_WRITE) == 0 else {
       unmap()
       return nil

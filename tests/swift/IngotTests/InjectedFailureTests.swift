@@ -39,7 +39,8 @@
       let pool = Pool(device)
       do { _ = try pool.empty([1 << 20], .uint8) }
       let next = try pool.empty([2 << 20], .uint8)
-      #expect(pool.statistics == PoolStatistics(usedBytes: 2 << 20, misses: 2, highWater: 2 << 20))
+      #expect(
+        pool.statistics == PoolStatistics(usedBytes: 2 << 20, usedBlocks: 1, misses: 2, highWater: 2 << 20))
       withExtendedLifetime(next) {}
     }
 

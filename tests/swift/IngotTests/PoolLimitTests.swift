@@ -241,18 +241,20 @@ import Testing
     let page = 16384
     var first: Buffer? = try pool.empty([page - 1], .uint8)
     var second: Buffer? = try pool.empty([3 * page], .uint8)
-    #expect(pool.statistics == PoolStatistics(usedBytes: 4 * page, misses: 2, highWater: 4 * page))
+    #expect(
+      pool.statistics == PoolStatistics(usedBytes: 4 * page, usedBlocks: 2, misses: 2, highWater: 4 * page))
     first = nil
     #expect(
       pool.statistics
         == PoolStatistics(
-          usedBytes: 3 * page, freeBytes: page, freeBlocks: 1, cachedBytes: page, misses: 2,
+          usedBytes: 3 * page, freeBytes: page, freeBlocks: 1, usedBlocks: 1, cachedBytes: page, misses: 2,
           highWater: 4 * page))
     pool.resetHighWater()
     #expect(pool.statistics.highWater == 3 * page && pool.statistics.totalBytes == 4 * page)
     first = try pool.empty([100 + 8192], .uint8)
     #expect(
-      pool.statistics == PoolStatistics(usedBytes: 4 * page, hits: 1, misses: 2, highWater: 4 * page))
+      pool.statistics
+        == PoolStatistics(usedBytes: 4 * page, usedBlocks: 2, hits: 1, misses: 2, highWater: 4 * page))
     second = nil
     first = nil
     #expect(pool.statistics.usedBytes == 0 && pool.statistics.freeBytes == 4 * page)

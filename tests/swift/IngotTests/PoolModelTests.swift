@@ -95,7 +95,8 @@ private struct PoolModel {
 
   var statistics: PoolStatistics {
     PoolStatistics(
-      usedBytes: usedBytes, freeBytes: cachedBytes, freeBlocks: free.count, cachedBytes: cachedBytes,
+      usedBytes: usedBytes, freeBytes: cachedBytes, freeBlocks: free.count, usedBlocks: used.count,
+      cachedBytes: cachedBytes,
       hits: hits,
       misses: misses, highWater: highWater, quarantined: quarantined.count)
   }

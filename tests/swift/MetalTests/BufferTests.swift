@@ -24,6 +24,22 @@ import Testing
     #expect(device.heapBufferSizeAndAlign(length: length).size == pages)
   }
 
+  /// Linux gives a process so many mappings, and one without any left can do nothing any more.
+  @Test func mappingsAreLeftForTheProcess() throws {
+    let memory = DeviceMemory(switches: Switches(), maps: MapBudget(limit: 20))
+    var pages: [PageMemory] = []
+    while let more = memory.allocate(20_000) { pages.append(more) }
+    // Three with guards are half of them; the others go without.
+    #expect(pages.map(\.mapCount) == Array(repeating: 3, count: 3) + Array(repeating: 1, count: 11))
+    #expect(memory.allocatedSize == pages.count * 32768)
+    #expect(memory.allocate(1) == nil)
+    memory.free(pages.removeFirst())
+    let again = try #require(memory.allocate(20_000))
+    #expect(again.mapCount == 1)
+    for more in pages + [again] { memory.free(more) }
+    #expect(memory.allocatedSize == 0)
+  }
+
   @Test func releasedMemoryIsCountedAtOnce() throws {
     do { _ = try #require(device.makeBuffer(length: 100_000)) }
     #expect(device.currentAllocatedSize == 0)

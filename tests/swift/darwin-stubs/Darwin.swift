@@ -5,6 +5,11 @@ import Dispatch
 
 public func getenv(_ name: UnsafePointer<CChar>!) -> UnsafeMutablePointer<CChar>! { nil }
 
+public let STDERR_FILENO: Int32 = 2
+
+@discardableResult
+public func write(_ descriptor: Int32, _ bytes: UnsafeRawPointer!, _ count: Int) -> Int { 0 }
+
 @discardableResult
 public func sched_yield() -> Int32 { 0 }
 
