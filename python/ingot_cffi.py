@@ -10,8 +10,8 @@ from cffi import FFI
 header = Path(os.environ["INGOT_HEADER"])
 cdef = header.read_text(encoding="utf-8").split("// cdef begin")[1].split("// cdef end")[0]
 
-# For the paths where a tenth of a microsecond counts: the handle is returned, so Python makes no cell for it at each
-# call. NULL is a failure, of which `ingot_last_error_info` has the status.
+# For the paths where a tenth of a microsecond counts. A handle is returned, so Python makes no cell for it at each call;
+# NULL is a failure, of which `ingot_last_error_info` has the status. And grids along x need no more than a number.
 helpers = """
 static ingot_buffer new_empty_of_device(ingot_device device, int32_t dtype, uint64_t count) {
   ingot_buffer buffer = 0;
@@ -24,11 +24,22 @@ static ingot_buffer new_empty_of_pool(ingot_pool pool, int32_t dtype, uint64_t c
   ingot_pool_create_empty(pool, dtype, count, &buffer);
   return buffer;
 }
+
+static ingot_status dispatch_along(
+    ingot_encoder encoder, ingot_kernel kernel, const ingot_buffer *buffers, uint64_t buffer_count,
+    const void *values, uint64_t values_nbytes, uint64_t threads) {
+  return ingot_encoder_dispatch(
+      encoder, kernel, buffers, buffer_count, values, values_nbytes, INGOT_GRID_THREADS, threads, 1, 1, 0, 0, 0);
+}
+
+static ingot_status dispatch_bound_along(ingot_encoder encoder, ingot_bound_kernel bound_kernel, uint64_t threads) {
+  return ingot_encoder_dispatch_bound(encoder, bound_kernel, INGOT_GRID_THREADS, threads, 1, 1, 0, 0, 0);
+}
 """
 
 ffibuilder = FFI()
 ffibuilder.cdef(re.sub(r"\b_Nullable\b", "", cdef))
-ffibuilder.cdef(re.sub(r"static (.*) \{[^}]*\}", r"\1;", helpers))
+ffibuilder.cdef(re.sub(r"static ([^{]*) \{[^}]*\}", r"\1;", helpers))
 # The library lies beside the extension, in the package and in the wheel.
 origin = "@loader_path" if sys.platform == "darwin" else "$ORIGIN"
 ffibuilder.set_source(

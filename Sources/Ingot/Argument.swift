@@ -7,7 +7,7 @@ public struct Argument: Sendable {
   enum Content: Sendable {
     case buffer(Buffer)
     case scalar(DType, bits: UInt64)
-    case bytes([UInt8])
+    case bytes([UInt8], of: DType?)
     case threadgroup(nbytes: Int)
     case unrepresentable(String)
   }
@@ -62,9 +62,17 @@ extension ArgumentConvertible where Self == Argument {
   public static func int64(_ value: some BinaryInteger) -> Argument { Argument(Int64.self, value) }
   public static func uint64(_ value: some BinaryInteger) -> Argument { Argument(UInt64.self, value) }
   public static func bool(_ value: Bool) -> Argument { Argument(scalar: value) }
-  /// The bytes of a value of any plain type, for `struct` and vector arguments.
-  public static func bytes(of value: some BitwiseCopyable) -> Argument {
-    withUnsafeBytes(of: value) { Argument(content: .bytes(Array($0))) }
+  /// The bytes of a value of any plain type, for `struct` and vector arguments; a struct has the padding of its stride.
+  public static func bytes<T: BitwiseCopyable>(of value: T) -> Argument { bytes(of: CollectionOfOne(value)) }
+  /// The bytes of several values of a plain type, for arrays of structs and vectors.
+  public static func bytes<T: BitwiseCopyable>(of values: some Collection<T>) -> Argument {
+    Argument(content: .bytes(Argument.bytes(of: values), of: nil))
+  }
+  /// Numbers for an argument that is an array: `constant float *weights`.
+  ///
+  /// Up to 4096 bytes go inline, more to memory of the pool, which the submission gives back.
+  public static func array<T: BufferElement>(_ values: [T]) -> Argument {
+    Argument(content: .bytes(Argument.bytes(of: values), of: T.dtype))
   }
   /// Threadgroup memory, in bytes; rounded up to the 16 that Metal asks for.
   public static func threadgroup(bytes: Int) -> Argument { Argument(content: .threadgroup(nbytes: bytes)) }
@@ -82,6 +90,19 @@ extension ArgumentConvertible where Self == Argument {
 #endif
 
 extension Argument {
+  /// Each value with the padding of its stride, as C lays out arrays.
+  fileprivate static func bytes<T: BitwiseCopyable>(of values: some Collection<T>) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: values.count * MemoryLayout<T>.stride)
+    bytes.withUnsafeMutableBytes { target in
+      for (index, value) in values.enumerated() {
+        withUnsafeBytes(of: value) {
+          UnsafeMutableRawBufferPointer(rebasing: target[(index * MemoryLayout<T>.stride)...]).copyMemory(from: $0)
+        }
+      }
+    }
+    return bytes
+  }
+
   init<T: BufferElement>(scalar value: T) {
     var bits: UInt64 = 0
     withUnsafeMutableBytes(of: &bits) { $0.storeBytes(of: value, as: T.self) }

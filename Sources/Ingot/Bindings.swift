@@ -1,3 +1,5 @@
+import Metal
+
 /// What is bound in an encoder, so that what is bound already is not bound again.
 ///
 /// Storages and kernels are named by their addresses, which stay theirs because the encoder holds them.
@@ -16,12 +18,17 @@ struct Bindings {
 
   private var kernel: UnsafeRawPointer?
   private var table = [Slot](repeating: Slot(), count: slots)
+  /// The bound kernel whose arguments are what is bound; 0 if there is none.
+  private(set) var bound: UInt64 = 0
+  /// What Metal was told of memory that kernels reach through pointers.
+  private var declared: [ObjectIdentifier: Access] = [:]
 
   /// Notes the kernel that is going to be set, and says whether it has to be.
   @inline(__always)
   mutating func set(_ kernel: Kernel) -> Bool {
     let address = UnsafeRawPointer(Unmanaged.passUnretained(kernel).toOpaque())
     defer { self.kernel = address }
+    bound = 0
     return self.kernel != address
   }
 
@@ -38,4 +45,15 @@ struct Bindings {
   /// Notes that inline bytes are bound at `index`.
   @inline(__always)
   mutating func bindBytes(at index: Int) { table[index].storage = nil }
+
+  /// Notes that all arguments are those of the bound kernel with this id.
+  @inline(__always)
+  mutating func bind(all bound: UInt64) { self.bound = bound }
+
+  /// Notes that kernels are going to reach Metal's buffer through pointers, and says whether Metal has to be told.
+  mutating func declare(_ buffer: any MTLBuffer, _ access: Access) -> Bool {
+    let known = declared[ObjectIdentifier(buffer)] ?? []
+    declared[ObjectIdentifier(buffer)] = known.union(access)
+    return !known.isSuperset(of: access)
+  }
 }

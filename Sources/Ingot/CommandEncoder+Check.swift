@@ -5,7 +5,7 @@ extension CommandEncoder {
     _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer
   ) throws(IngotError) -> Bool {
     guard kernel.deviceID == device.id else { throw foreign(kernel) }
-    guard buffers.count <= kernel.arguments.count else { throw tooMany(buffers.count, for: kernel) }
+    guard buffers.count <= kernel.arguments.count else { throw kernel.tooMany(buffers.count) }
     let isTracked = self.isTracked && dispatchCount > 0
     var given: UInt64 = 0
     var conflicts = isTracked && hazards.isFull
@@ -20,37 +20,44 @@ extension CommandEncoder {
         }
         return rule.accepts(buffer)
       }
-      guard isAccepted else { try refuse(reference.takeUnretainedValue(), at: position, of: kernel) }
+      guard isAccepted else { try kernel.refuse(reference.takeUnretainedValue(), at: position) }
       given |= 1 << UInt64(position)
     }
-    if !values.isEmpty { try checkValues(values, of: kernel, &given) }
+    let hasLongValues = values.isEmpty ? false : try kernel.checkValues(values, &given, on: device)
     let missing = kernel.required & ~given
     guard missing == 0 else { throw kernel.missing(missing) }
+    if hasLongValues { try keepLongValues(values, of: kernel) }
     return conflicts
   }
+}
 
-  private func checkValues(
-    _ values: UnsafeRawBufferPointer, of kernel: Kernel, _ given: inout UInt64
-  ) throws(IngotError) {
+extension Kernel {
+  /// Checks the values of a dispatch, and notes what they are given for; whether one is too long to go inline.
+  func checkValues(
+    _ values: UnsafeRawBufferPointer, _ given: inout UInt64, on device: Device
+  ) throws(IngotError) -> Bool {
     var values = PackedValues(values)
-    var threadgroupMemory = kernel.staticThreadgroupMemory
+    var threadgroupMemory = staticThreadgroupMemory
+    var hasLongValues = false
     while let head = values.nextHead() {
-      guard head.position < kernel.arguments.count else { throw kernel.noArgument(at: head.position) }
+      guard head.position < arguments.count else { throw noArgument(at: head.position) }
       let bit: UInt64 = 1 << UInt64(head.position)
-      guard given & bit == 0 else { throw kernel.givenTwice(head.position) }
+      guard given & bit == 0 else { throw givenTwice(head.position) }
       given |= bit
-      if kernel.rules[head.position].isBuffer {
-        try kernel.checkInline(head)
-        guard values.nextBytes(head.nbytes) != nil else { throw kernel.cutShort(head) }
+      if rules[head.position].isBuffer {
+        try checkValue(head)
+        guard values.nextBytes(head.nbytes) != nil else { throw cutShort(head) }
+        if head.nbytes > Kernel.inlineLimit { hasLongValues = true }
       } else {
-        try kernel.checkThreadgroupLength(head, device)
+        try checkThreadgroupLength(head, device)
         threadgroupMemory += Threadgroup.roundedMemory(head.nbytes)
       }
     }
     guard values.isAtEnd else { throw .argument("the packed values end within a head") }
     guard threadgroupMemory <= device.maxThreadgroupMemory else {
-      throw kernel.tooMuchThreadgroupMemory(threadgroupMemory, device)
+      throw tooMuchThreadgroupMemory(threadgroupMemory, device)
     }
+    return hasLongValues
   }
 }
 
@@ -65,36 +72,10 @@ extension ArgumentRule {
 
 // What is wrong, in words. None of it is on the hot path.
 extension CommandEncoder {
-  private func foreign(_ kernel: Kernel) -> IngotError {
+  func foreign(_ kernel: Kernel) -> IngotError {
     .argument(
       "kernel '\(kernel.name)' belongs to another device object than \(name); compile its source on \(device.name)"
         + " as this encoder's device")
-  }
-
-  private func tooMany(_ count: Int, for kernel: Kernel) -> IngotError {
-    .argument("\(count) arguments given; \(kernel.signature)")
-  }
-
-  @inline(never)
-  private func refuse(_ buffer: Buffer, at position: Int, of kernel: Kernel) throws(IngotError) -> Never {
-    guard buffer.deviceID == device.id else { throw refusal(of: buffer, at: position, of: kernel) }
-    _ = try buffer.storage.hold()
-    throw refusal(of: buffer, at: position, of: kernel)
-  }
-
-  private func refusal(of buffer: Buffer, at position: Int, of kernel: Kernel) -> IngotError {
-    let argument = kernel.arguments[position]
-    guard argument.kind == .buffer else {
-      return .argument(
-        "argument '\(argument.name)' of kernel '\(kernel.name)' is threadgroup memory; give its length in bytes, not a"
-          + " buffer")
-    }
-    guard buffer.deviceID == device.id else {
-      return .argument(
-        "\(buffer) for argument '\(argument.name)' of kernel '\(kernel.name)' belongs to another device object than"
-          + " \(name); make it on the encoder's device")
-    }
-    return .argument(kernel.mismatch(argument, buffer))
   }
 }
 
@@ -103,6 +84,25 @@ extension Kernel {
   var signature: String {
     guard !arguments.isEmpty else { return "kernel '\(name)' takes none" }
     return "kernel '\(name)' takes \(arguments.map(\.summary).joined(separator: ", "))"
+  }
+
+  func tooMany(_ count: Int) -> IngotError { .argument("\(count) arguments given; \(signature)") }
+
+  /// Throws why the argument at a position does not take a buffer.
+  @inline(never)
+  func refuse(_ buffer: Buffer, at position: Int) throws(IngotError) -> Never {
+    let argument = arguments[position]
+    guard buffer.deviceID == deviceID else {
+      throw .argument(
+        "\(buffer) for argument '\(argument.name)' of kernel '\(name)' belongs to another device object than the kernel;"
+          + " make it on the kernel's device")
+    }
+    _ = try buffer.storage.hold()
+    guard argument.kind == .buffer else {
+      throw .argument(
+        "argument '\(argument.name)' of kernel '\(name)' is threadgroup memory; give its length in bytes, not a buffer")
+    }
+    throw .argument(mismatch(argument, buffer))
   }
 
   func missing(_ missing: UInt64) -> IngotError {

@@ -9,24 +9,25 @@ extension CommandEncoder {
   /// `buffers[i]` is for the kernel's argument at position i; the caller keeps them alive during the call. `values` is
   /// a sequence of heads (position and dtype in 16 bits each, count of bytes in 32; dtype 0 for raw bytes), each
   /// followed by its bytes; for threadgroup memory the count is its length, and no bytes follow. `group` nil lets Ingot
-  /// choose. Everything is checked before anything is encoded; after an error the encoder is as it was.
+  /// choose. `indirect` are the buffers that the kernel reaches through pointers in others. Everything is checked before
+  /// anything is encoded; after an error the encoder is as it was.
   public func dispatch(
     _ kernel: Kernel, buffers: DispatchBuffers, values: UnsafeRawBufferPointer, grid: Grid,
-    group: Extent? = nil
+    group: Extent? = nil, uses indirect: [BufferUse] = []
   ) throws(IngotError) {
     try enter()
     do throws(IngotError) {
       let group = try threadgroup(for: kernel, grid, group)
-      let needsBarrier = try check(kernel, buffers, values)
-      let encoder = if let computeEncoder { computeEncoder } else { try begin() }
-      if uses.hasFencesToWaitFor { uses.waitForFences(encoder) }
-      encode(kernel, buffers, values, on: encoder, barrier: needsBarrier)
-      switch grid {
-      case .threads(let size): encoder.dispatchThreads(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
-      case .threadgroups(let size):
-        encoder.dispatchThreadgroups(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
+      var needsBarrier = try check(kernel, buffers, values)
+      if !indirect.isEmpty, try check(indirect) { needsBarrier = true }
+      let encoder = try readyEncoder()
+      if needsBarrier { putBarrier(on: encoder) }
+      if !indirect.isEmpty {
+        declare(indirect, on: encoder)
+        if isTracked { record(indirect) }
       }
-      dispatchCount += 1
+      encode(kernel, buffers, values, on: encoder)
+      run(grid, group, on: encoder)
     } catch {
       leave()
       throw error
@@ -34,20 +35,38 @@ extension CommandEncoder {
     leave()
   }
 
+  /// Metal's encoder, in which everything is done that comes before a dispatch.
+  @inline(__always)
+  func readyEncoder() throws(IngotError) -> any MTLComputeCommandEncoder {
+    let encoder = if let computeEncoder { computeEncoder } else { try begin() }
+    if uses.hasFencesToWaitFor { uses.waitForFences(encoder) }
+    return encoder
+  }
+
+  /// Makes the next dispatch wait for what came before.
+  @inline(__always)
+  func putBarrier(on encoder: any MTLComputeCommandEncoder) {
+    encoder.memoryBarrier(scope: .buffers)
+    hazards.reset()
+    barrierCount += 1
+  }
+
+  @inline(__always)
+  func run(_ grid: Grid, _ group: Extent, on encoder: any MTLComputeCommandEncoder) {
+    switch grid {
+    case .threads(let size): encoder.dispatchThreads(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
+    case .threadgroups(let size):
+      encoder.dispatchThreadgroups(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
+    }
+    dispatchCount += 1
+  }
+
   @inline(__always)
   private func encode(
     _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer,
-    on encoder: any MTLComputeCommandEncoder, barrier: Bool
+    on encoder: any MTLComputeCommandEncoder
   ) {
-    if barrier {
-      encoder.memoryBarrier(scope: .buffers)
-      hazards.reset()
-      barrierCount += 1
-    }
-    if bindings.set(kernel) {
-      uses.note(kernel, encoder: id)
-      encoder.setComputePipelineState(kernel.metalPipeline)
-    }
+    set(kernel, on: encoder)
     for position in 0..<buffers.count {
       buffers[position]?._withUnsafeGuaranteedRef { bind($0, kernel.rules[position], on: encoder) }
     }
@@ -55,19 +74,31 @@ extension CommandEncoder {
   }
 
   @inline(__always)
+  func set(_ kernel: Kernel, on encoder: any MTLComputeCommandEncoder) {
+    guard bindings.set(kernel) else { return }
+    uses.note(kernel, encoder: id)
+    encoder.setComputePipelineState(kernel.metalPipeline)
+  }
+
+  /// Binds memory at a slot, if it is not bound there already.
+  @inline(__always)
+  func set(_ storage: Storage, _ offset: Int, at index: Int, on encoder: any MTLComputeCommandEncoder) {
+    switch bindings.bind(storage, offset: offset, at: index) {
+    case .none: break
+    case .offset: encoder.setBufferOffset(offset, index: index)
+    case .buffer: encoder.setBuffer(storage.metal, offset: offset, index: index)
+    }
+  }
+
+  @inline(__always)
   private func bind(_ buffer: Buffer, _ rule: ArgumentRule, on encoder: any MTLComputeCommandEncoder) {
     let storage = buffer.storage
     let (start, end) = buffer.addresses
-    uses.note(storage, start, end, rule, encoder: id)
+    uses.note(storage, start, end, reads: rule.reads, writes: rule.writes, encoder: id)
     if isTracked {
       hazards.record(start, end, reads: rule.reads, writes: rule.writes)
     }
-    let offset = storage.base + buffer.offset
-    switch bindings.bind(storage, offset: offset, at: rule.index) {
-    case .none: break
-    case .offset: encoder.setBufferOffset(offset, index: rule.index)
-    case .buffer: encoder.setBuffer(storage.metal, offset: offset, index: rule.index)
-    }
+    set(storage, storage.base + buffer.offset, at: rule.index, on: encoder)
   }
 
   private func encodeValues(
@@ -79,10 +110,42 @@ extension CommandEncoder {
       if !rule.isBuffer {
         encoder.setThreadgroupMemoryLength(Threadgroup.roundedMemory(head.nbytes), index: rule.index)
       } else if let bytes = values.nextBytes(head.nbytes) {
+        if head.nbytes > Kernel.inlineLimit {
+          bind(longValues.removeFirst(), rule, on: encoder)
+          continue
+        }
         bindings.bindBytes(at: rule.index)
         encoder.setBytes(bytes, length: head.nbytes, index: rule.index)
       }
     }
+  }
+}
+
+// Values that are too long for Metal.
+extension CommandEncoder {
+  /// Copies them to memory of the pool, which they are going to be bound from and which the encoder keeps.
+  @inline(never)
+  func keepLongValues(_ values: UnsafeRawBufferPointer, of kernel: Kernel) throws(IngotError) {
+    longValues = try kernel.copiesOfLongValues(values, in: device).map(\.copy)
+    for copy in longValues where !uses.hold(copy.storage, encoder: id) { _ = try copy.storage.hold() }
+  }
+}
+
+extension Kernel {
+  /// A buffer for each value that does not go inline, in their order. The values have been checked.
+  func copiesOfLongValues(
+    _ values: UnsafeRawBufferPointer, in memory: some BufferMaker
+  ) throws(IngotError) -> [(position: Int, copy: Buffer)] {
+    var copies: [(position: Int, copy: Buffer)] = []
+    var values = PackedValues(values)
+    while let head = values.nextHead() {
+      guard rules[head.position].isBuffer, let bytes = values.nextBytes(head.nbytes) else { continue }
+      guard head.nbytes > Self.inlineLimit else { continue }
+      let contents = UnsafeRawBufferPointer(start: bytes, count: head.nbytes)
+      try copies.append(
+        (head.position, memory.makeBuffer(dtype: .uint8, shape: [head.nbytes], initial: contents, label: name)))
+    }
+    return copies
   }
 }
 

@@ -27,6 +27,8 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var uses = EncoderUses()
   @exclusivity(unchecked) var hazards = HazardTracker()
   @exclusivity(unchecked) var bindings = Bindings()
+  /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
+  @exclusivity(unchecked) var longValues: [Buffer] = []
   @exclusivity(unchecked) var dispatchCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.

@@ -37,12 +37,14 @@ struct EncoderUses: Sendable {
 
   /// Notes that a storage that `hold` has listed is used from `start` to `end`.
   @inline(__always)
-  mutating func note(_ storage: Storage, _ start: UInt, _ end: UInt, _ rule: ArgumentRule, encoder: UInt64) {
+  mutating func note(
+    _ storage: Storage, _ start: UInt, _ end: UInt, reads: Bool, writes: Bool, encoder: UInt64
+  ) {
     let mark = storage.mark.load(ordering: .relaxed)
     var place = Int(truncatingIfNeeded: mark & (1 << Self.placeBits - 1))
     if mark >> Self.placeBits != encoder { place = places[ObjectIdentifier(storage)]! }
-    if rule.reads { storages[place].bytes.read.insert(start, end) }
-    if rule.writes { storages[place].bytes.written.insert(start, end) }
+    if reads { storages[place].bytes.read.insert(start, end) }
+    if writes { storages[place].bytes.written.insert(start, end) }
   }
 
   /// The storage's place, which it gets if it has none; nil if it has no memory.

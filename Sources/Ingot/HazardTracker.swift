@@ -54,6 +54,8 @@ struct HazardTracker {
 
   private var read = ByteRanges()
   private var written = ByteRanges()
+  /// The bound kernel whose bytes these are, and no others; 0 if there is none.
+  private(set) var owner: UInt64 = 0
 
   /// Whether a dispatch that uses these bytes must wait for what came before.
   func conflicts(_ start: UInt, _ end: UInt, writes: Bool) -> Bool {
@@ -61,16 +63,24 @@ struct HazardTracker {
   }
 
   /// Notes that a dispatch uses these bytes.
+  @inline(__always)
   mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {
+    owner = 0
     if reads { read.insert(start, end) }
     if writes { written.insert(start, end) }
   }
 
   /// Forgets everything: there is a barrier now.
   mutating func reset() {
+    owner = 0
     read.removeAll()
     written.removeAll()
   }
+
+  /// Notes that the bytes recorded since the last reset are those of the bound kernel with this id.
+  mutating func belong(to owner: UInt64) { self.owner = owner }
+
+  var isEmpty: Bool { read.count == 0 && written.count == 0 }
 
   var isFull: Bool { max(read.count, written.count) >= Self.rangeLimit }
 }

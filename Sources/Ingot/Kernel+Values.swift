@@ -1,24 +1,29 @@
 extension Kernel {
-  /// Metal copies at most so many bytes for one inline argument.
+  /// Metal copies at most so many bytes for one inline argument; a longer value goes to memory of the pool.
   static let inlineLimit = 4096
 
+  /// Bytes of the longest value: who has more has a buffer.
+  static let valueLimit = 1 << 30
+
   /// Checks a value that is given in place of a buffer.
-  func checkInline(_ head: PackedValues.Head) throws(IngotError) {
+  func checkValue(_ head: PackedValues.Head) throws(IngotError) {
     let argument = arguments[head.position]
     guard argument.takesInline else {
       throw .argument(
         "argument '\(argument.name)' of kernel '\(name)' is written through, so it needs a buffer; only constant and"
           + " const device arguments take a value")
     }
-    guard (1...Self.inlineLimit).contains(head.nbytes) else {
-      throw .argument(
-        "\(head.nbytes) bytes given for argument '\(argument.name)' of kernel '\(name)'; a value has 1 to"
-          + " \(Self.inlineLimit), put more into a buffer")
-    }
+    guard (1...Self.valueLimit).contains(head.nbytes) else { throw badLength(head.nbytes, of: argument) }
     guard head.dtype == 0 || DType(rawValue: Int32(head.dtype)) != nil else {
       throw .argument("\(head.dtype) is no dtype (argument '\(argument.name)' of kernel '\(name)')")
     }
     try checkType(head, argument)
+  }
+
+  func badLength(_ nbytes: Int, of argument: KernelArgument) -> IngotError {
+    .argument(
+      "\(nbytes) bytes given for argument '\(argument.name)' of kernel '\(name)'; a value has 1 to \(Self.valueLimit), put"
+        + " more into a buffer")
   }
 
   private func checkType(_ head: PackedValues.Head, _ argument: KernelArgument) throws(IngotError) {

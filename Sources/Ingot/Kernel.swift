@@ -27,6 +27,8 @@ public final class Kernel: @unchecked Sendable {
   public let metalPipeline: any MTLComputePipelineState
 
   let deviceID: UInt64
+  /// The device that caches the kernel, so the kernel does not hold it.
+  private weak let device: Device?
   /// One for each of `arguments`, in plain memory: the hot path reads them without reference counting.
   let rules: UnsafePointer<ArgumentRule>
   /// Arguments that are buffers; they come first.
@@ -39,12 +41,13 @@ public final class Kernel: @unchecked Sendable {
 
   init(
     name: String, label: String, constants: [KernelConstant], pipeline: any MTLComputePipelineState,
-    arguments: [KernelArgument], deviceID: UInt64
+    arguments: [KernelArgument], device: Device?, deviceID: UInt64
   ) {
     self.name = name
     self.label = label
     self.constants = constants
     self.arguments = arguments
+    self.device = device
     self.deviceID = deviceID
     metalPipeline = pipeline
     maxThreadsPerThreadgroup = pipeline.maxTotalThreadsPerThreadgroup
@@ -60,6 +63,14 @@ public final class Kernel: @unchecked Sendable {
   deinit {
     rules.deallocate()
     LiveObjects.Counters.kernels.decrement()
+  }
+}
+
+extension Kernel {
+  /// Throws `.closed` if the device is gone.
+  func openDevice() throws(IngotError) -> Device {
+    if let device { return device }
+    throw IngotError(.closed, "the device of kernel '\(name)' is gone: keep it as long as its kernels")
   }
 }
 

@@ -16,6 +16,7 @@ public final class Library: @unchecked Sendable {
   public let metalLibrary: any MTLLibrary
 
   private let metalDevice: any MTLDevice
+  private weak let device: Device?
   private let deviceID: UInt64
   /// A kernel is made at its first use, under its own lock: others need not wait for its compilation.
   private let kernels: [String: Slot]
@@ -25,6 +26,7 @@ public final class Library: @unchecked Sendable {
   init(metal: any MTLLibrary, device: Device) {
     metalLibrary = metal
     metalDevice = device.metalDevice
+    self.device = device
     deviceID = device.id
     kernelNames = metal.functionNames.sorted()
     kernels = Dictionary(kernelNames.map { ($0, Slot()) }, uniquingKeysWith: { first, _ in first })
@@ -70,7 +72,7 @@ public final class Library: @unchecked Sendable {
     }
     return Kernel(
       name: name, label: label, constants: constants ?? [], pipeline: pipeline, arguments: arguments,
-      deviceID: deviceID)
+      device: device, deviceID: deviceID)
   }
 
   private func makePipeline(

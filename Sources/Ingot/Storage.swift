@@ -156,7 +156,7 @@ final class Storage: @unchecked Sendable {
 
   var isExpired: Bool { lease.phase == .expired }
 
-  private var expired: IngotError {
+  var expired: IngotError {
     IngotError(
       .closed,
       "the buffer went back to its pool, by reset() or release(); nobody can use it any more: make another"

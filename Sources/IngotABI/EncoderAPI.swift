@@ -30,7 +30,7 @@ public func ingot_encoder_dispatch(
     let buffers = try DispatchLimits.buffers(buffers, buffer_count)
     let values = try DispatchLimits.values(values, values_nbytes)
     let grid = try grid(grid_kind, extent(grid_x, grid_y, grid_z, "grid"))
-    let group = group_x == 0 ? nil : try extent(group_x, group_y, group_z, "group")
+    let group = try group(group_x, group_y, group_z)
     try withDispatchObjects(encoder, kernel, buffers) { (encoder, kernel, buffers) throws(IngotError) in
       try encoder.dispatch(kernel, buffers: buffers, values: values, grid: grid, group: group)
     }
@@ -38,13 +38,19 @@ public func ingot_encoder_dispatch(
 }
 
 @inline(__always)
-private func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent
+func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent
 {
   try Extent(integer(x, name), integer(y, name), integer(z, name))
 }
 
+/// nil if Ingot shall choose.
 @inline(__always)
-private func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
+func group(_ x: UInt64, _ y: UInt64, _ z: UInt64) throws(IngotError) -> Extent? {
+  x == 0 ? nil : try extent(x, y, z, "group")
+}
+
+@inline(__always)
+func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
   switch Int(kind) {
   case INGOT_GRID_THREADS: .threads(size)
   case INGOT_GRID_THREADGROUPS: .threadgroups(size)

@@ -15,6 +15,7 @@ enum HandleKind: UInt8 {
   case residencySet
   case view
   case mapping
+  case boundKernel = 16
 }
 
 extension HandleKind: CustomStringConvertible {
@@ -32,6 +33,7 @@ extension HandleKind: CustomStringConvertible {
     case .residencySet: "residency_set"
     case .view: "view"
     case .mapping: "mapping"
+    case .boundKernel: "bound_kernel"
     }
   }
 }

@@ -18,6 +18,7 @@ extension Pool: HandleObject { static var handleKind: HandleKind { .pool } }
 extension MappedFile: HandleObject { static var handleKind: HandleKind { .file } }
 extension HostView: HandleObject { static var handleKind: HandleKind { .view } }
 extension Mapping: HandleObject { static var handleKind: HandleKind { .mapping } }
+extension BoundKernel: HandleObject { static var handleKind: HandleKind { .boundKernel } }
 
 /// The object of a handle; the type wanted says of which kind it must be.
 @inline(__always)
@@ -32,13 +33,14 @@ func object<T: HandleObject>(_ handle: OpaquePointer?) throws(IngotError) -> T {
 
 /// The objects of an array of handles, of which `taker` takes so many.
 func objects<T: HandleObject>(
-  _ list: UnsafePointer<OpaquePointer?>?, _ count: UInt64, atMost most: Int, _ taker: StaticString
+  _ list: UnsafePointer<OpaquePointer?>?, _ count: UInt64, atMost most: Int, _ taker: StaticString,
+  name: StaticString = "buffers"
 ) throws(IngotError) -> [T] {
   guard count <= most else {
     throw IngotError(.argument, "a count of \(count) handles; \(taker) takes \(most)")
   }
   guard count > 0 else { return [] }
-  guard let list else { throw .null("buffers") }
+  guard let list else { throw .null(name) }
   var found: [T] = []
   found.reserveCapacity(Int(count))
   for index in 0..<Int(count) { try found.append(object(list[index])) }

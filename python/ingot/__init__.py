@@ -18,6 +18,7 @@ Example:
 
 from ingot.aligned import aligned_empty
 from ingot.binding import Threadgroup, threadgroup
+from ingot.bound import BoundKernel
 from ingot.buffer import Buffer
 from ingot.constants import FunctionConstant
 from ingot.device import Device, DeviceStatistics, devices
@@ -49,6 +50,7 @@ from ingot.submission import Submission
 
 __all__ = [
     "ArgumentError",
+    "BoundKernel",
     "Buffer",
     "ClosedError",
     "CommandBufferError",

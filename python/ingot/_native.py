@@ -41,6 +41,9 @@ NULL: Final[Handle] = ffi.NULL
 
 # Bound by name for the paths where a tenth of a microsecond counts.
 encoder_dispatch: Final = lib.ingot_encoder_dispatch
+dispatch_along: Final = lib.dispatch_along
+dispatch_bound: Final = lib.ingot_encoder_dispatch_bound
+dispatch_bound_along: Final = lib.dispatch_bound_along
 buffer_get_contents: Final = lib.ingot_buffer_get_contents
 create_in_device: Final = lib.ingot_buffer_create
 create_in_pool: Final = lib.ingot_pool_create_buffer

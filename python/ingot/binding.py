@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
-from typing import TYPE_CHECKING, Final, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from ingot.errors import ArgumentError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
+
     from ingot.kernel import KernelArgument
 
 Bound: TypeAlias = "tuple[list[_native.Handle], bytes]"
@@ -23,7 +25,7 @@ Bound: TypeAlias = "tuple[list[_native.Handle], bytes]"
 HEAD: Final = struct.Struct("=HHI")
 """An `ingot_value`: position, dtype, bytes that follow (of threadgroup memory: its length, and none follow)."""
 
-_MOST_INLINE: Final = 1 << 16  # what Metal takes is less; this only keeps from copying gigabytes to be told so
+_MOST: Final = _native.lib.INGOT_MAX_VALUES_NBYTES
 _MOST_THREADGROUP: Final = (1 << 32) - 1
 
 
@@ -131,20 +133,34 @@ class Binder:
         """The bytes of a vector, struct or array that is given as numbers, as an array or as bytes."""
         argument = self.arguments[position]
         nbytes = len(value) if isinstance(value, bytes | bytearray) else getattr(value, "nbytes", 0)
-        if nbytes > _MOST_INLINE:
-            raise self._wrong(position, value, f"takes at most {_MOST_INLINE} bytes as a value, and more in a buffer")
+        if nbytes > _MOST:
+            raise self._wrong(position, value, f"takes at most {_MOST} bytes as a value, and more in a buffer")
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value)
         if isinstance(value, tuple | list) and argument.width > 1:
             return self._vector(position, value)
         if isinstance(value, np.ndarray | np.void):
-            if value.dtype.hasobject:
-                raise self._wrong(position, value, "takes bytes, and Python objects are none")
+            self._check_layout(position, value)
             if value.dtype == argument.dtype or argument.dtype is None:
                 # As many numbers as a vector has are one vector, and a float3 is as long as a float4.
                 return value.tobytes().ljust(argument.nbytes if value.shape == (argument.width,) else 0, b"\0")
             raise self._wrong(position, value, f"has elements of {argument.dtype}: convert it with .astype()")
         raise self._wrong(position, value, f"takes {self._wanted(position)}")
+
+    def _check_layout(self, position: int, value: npt.NDArray[Any] | np.void) -> None:
+        """Refuses elements that are no plain bytes, and structs that are not as long as the argument's."""
+        argument, dtype = self.arguments[position], value.dtype
+        if dtype.hasobject:
+            raise self._wrong(position, value, "takes bytes, and Python objects are none")
+        if not dtype.isnative:
+            raise self._wrong(position, value, "takes numbers in the byte order of this machine")
+        if dtype.names is not None and argument.dtype is None and dtype.itemsize != argument.nbytes > 0:
+            raise self._wrong(
+                position,
+                value,
+                f"is a struct of {argument.nbytes} bytes, but a struct of the dtype has {dtype.itemsize}: np.dtype(...,"
+                " align=True) pads as MSL does, where a vector of 3 is as long as one of 4",
+            )
 
     def _vector(self, position: int, values: Sequence[object]) -> bytes:
         argument, code = self.arguments[position], self.codes[position]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, Type
 
 import numpy as np
 
-from ingot import _native, dtypes
+from ingot import _native, _native_bound, dtypes
 from ingot._native import encoder_dispatch, encoder_release, lib
+from ingot.bound import BoundKernel, used
 from ingot.buffer import Buffer
 from ingot.errors import (
     ArgumentError,
@@ -26,12 +27,13 @@ from ingot.specialise import UNFIT
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     import numpy.typing as npt
 
     from ingot.binding import Threadgroup
+    from ingot.bound import Use
     from ingot.device import Device
 
 Ordering: TypeAlias = Literal["automatic", "serial", "manual"]
@@ -105,12 +107,13 @@ class CommandEncoder(Unpicklable):
 
     def dispatch(
         self,
-        kernel: Kernel,
+        kernel: Kernel | BoundKernel,
         /,
         *args: Value,
         grid: Extent | None = None,
         groups: Extent | None = None,
         group: Extent | None = None,
+        uses: Iterable[Use] | None = None,
         **named: Value,
     ) -> None:
         """Encodes one run of a kernel (`dispatchThreads`, or `dispatchThreadgroups` for `groups`).
@@ -118,22 +121,29 @@ class CommandEncoder(Unpicklable):
         Everything is checked against the kernel first, and nothing is encoded if it is refused.
 
         Args:
-            kernel: What to run.
+            kernel: What to run; one that is bound ahead (`Kernel.bind`) takes no arguments any more.
             args: Its arguments in their order, and
             named: by their names in MSL: buffers; for `constant` and `const device` arguments also values, which are
-                Python numbers, NumPy scalars of the argument's type, tuples for vectors, bytes or arrays for structs;
-                for threadgroup memory `ingot.threadgroup(nbytes)`. What the kernel does not use may be left out. Names
-                that `dispatch` itself has, as `grid`, go by position only.
+                Python numbers, NumPy scalars of the argument's type, tuples for vectors, NumPy's structured scalars or
+                bytes for structs, arrays for several of any; for threadgroup memory `ingot.threadgroup(nbytes)`. Values
+                of more than 4096 bytes are copied to memory of the device's pool. What the kernel does not use may be
+                left out. Names that `dispatch` itself has, as `grid`, go by position only.
             grid: How many **threads** along x, y and z; threadgroups at the edges are smaller.
             groups: How many **threadgroups** in place of `grid`, all full: for kernels that were written so.
             group: Threads of a threadgroup. Ingot chooses if it is not given, but must be told where the kernel has
                 threadgroup memory.
+            uses: Buffers that the kernel reaches through pointers in others (`Buffer.gpu_address`), each with what it
+                does to it: `[(weights, "r"), (out, "w")]` (`useResource`). Neither Metal nor Ingot sees such pointers:
+                what is not named here may be used again, or changed, while the kernel runs.
 
         Raises:
             ArgumentError: An argument is missing, unknown, or does not fit; a grid or group of 0, or beyond a limit.
             StateError: The encoder was committed or discarded.
             ClosedError: A buffer was closed.
         """
+        if uses is not None:
+            self._dispatch_using(kernel, _extents(grid, groups, group), args, named, uses)
+            return
         try:
             if type(grid) is int and groups is None and group is None:
                 status = kernel._encode_along(self._handle, grid, args, named)
@@ -143,16 +153,30 @@ class CommandEncoder(Unpicklable):
             status = None
         if status != _OK:
             if status is None:
-                status = self._dispatch(kernel, _extents(grid, groups, group), args, named)
+                status = self._dispatch(_unbound(kernel), _extents(grid, groups, group), args, named)
             if status:
                 raise self._failure(status, args, named)
+
+    def _dispatch_using(
+        self,
+        kernel: Kernel | BoundKernel,
+        extents: tuple[int, ...],
+        args: Sequence[object],
+        named: Mapping[str, object],
+        uses: Iterable[Use],
+    ) -> None:
+        kernel, uses = _unbound(kernel), list(uses)
+        handles, values = kernel._binder.bind(args, named)
+        status = _native_bound.dispatch_using(
+            self._handle, kernel._handle, handles, values, used(uses), extents
+        )
+        if status:
+            raise self._failure(status, (*args, *(buffer for buffer, _ in uses)), named)
 
     def _dispatch(
         self, kernel: Kernel, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]
     ) -> int:
         """A dispatch of any shape; the next one of the same shape is faster."""
-        if not isinstance(kernel, Kernel):
-            raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
         handles, values = kernel._binder.bind(args, named)
         status: int = encoder_dispatch(
             self._handle, kernel._handle, handles, len(handles), values, len(values), *extents
@@ -303,6 +327,15 @@ def _opened(buffer: Buffer) -> _native.Handle:
     if not isinstance(buffer, Buffer):
         raise ArgumentError(f"{shown(buffer)} is no ingot.Buffer; device.array() makes one of an array")
     return buffer._open()
+
+
+def _unbound(kernel: object) -> Kernel:
+    """What takes arguments; anything else is refused."""
+    if isinstance(kernel, Kernel):
+        return kernel
+    if isinstance(kernel, BoundKernel):
+        raise ArgumentError(f"{kernel!r} has its arguments and uses already: it is dispatched with grid or groups alone")
+    raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
 
 
 def _extents(grid: Extent | None, groups: Extent | None, group: Extent | None) -> tuple[int, ...]:

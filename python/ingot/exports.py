@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ingot import _native, _native_imports, dtypes
+from ingot import _native, _native_bound, _native_imports, dtypes
 from ingot.errors import ArgumentError, ExportError
 
 if TYPE_CHECKING:
@@ -94,6 +94,18 @@ class Exports:
         It is borrowed: good as long as this buffer, or another on the same memory. `Device.from_raw` is the way back.
         """
         return _native_imports.raw_pointer(self._open())
+
+    @property
+    def gpu_address(self) -> int:
+        """Where the GPU finds it: a pointer to its first element, for kernels that follow pointers (`gpuAddress`).
+
+        The number keeps nothing alive; a dispatch that follows it names the buffer in `uses`.
+
+        Example:
+            nodes = device.array([x.gpu_address, y.gpu_address], np.uint64)
+            encoder.dispatch(follow, nodes, grid=n, uses=[(x, "r"), (y, "w")])
+        """
+        return _native_bound.gpu_address(self._open())
 
     @property
     def is_read_only(self) -> bool:

@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from ingot import _native, _native_constants, dtypes, shapes, specialise
+from ingot import _native, _native_bound, _native_constants, dtypes, shapes, specialise
 from ingot import constants as function_constants
 from ingot._native import lib
 from ingot.binding import Binder
+from ingot.bound import BoundKernel, used
 from ingot.errors import ArgumentError, Unpicklable, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
+    from ingot.bound import Use
     from ingot.constants import Constants, FunctionConstant
     from ingot.device import Device
+    from ingot.encoder import Extent, Value
+    from ingot.submission import Submission
 
 MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]
 """What the compiler may do to floating-point arithmetic (`MTLMathMode`)."""
@@ -248,6 +252,48 @@ class Kernel(Unpicklable):
             raise ArgumentError(f"grid is {shown(grid)}; it is up to three numbers along x, y and z, each at least 1")
         x, y, z = *extents, *(1,) * (3 - len(extents))
         return _native_constants.suggest_group(self._handle, x, y, z)[: len(extents)]
+
+    def bind(self, *args: Value, uses: Iterable[Use] | None = None, **named: Value) -> BoundKernel:
+        """The kernel with its arguments: checked once, to be dispatched often.
+
+        Arguments are given as to `CommandEncoder.dispatch`, all of them; lazy buffers get their memory. `uses` are the
+        buffers that the kernel reaches through pointers in others. Closing a buffer does not take it from the bound
+        kernel; a reset of its pool does.
+
+        Raises:
+            ArgumentError: An argument is missing, unknown, or does not fit.
+            ClosedError: A buffer was closed, or taken back by a reset of its pool.
+            OutOfMemoryError: There is no memory for a lazy buffer, or for a long value.
+
+        Example:
+            forth, back = step.bind(x, y), step.bind(y, x)
+            for _ in range(100):
+                encoder.dispatch(forth, grid=x.size)
+                encoder.dispatch(back, grid=x.size)
+        """
+        handles, values = self._binder.bind(args, named)
+        return BoundKernel(self, _native_bound.bind_kernel(self._handle, handles, values, used(uses)))
+
+    def __call__(
+        self,
+        *args: Value,
+        grid: Extent | None = None,
+        groups: Extent | None = None,
+        group: Extent | None = None,
+        uses: Iterable[Use] | None = None,
+        **named: Value,
+    ) -> Submission:
+        """Encodes, commits and waits in one, under the kernel's name; returns what it waited for.
+
+        Arguments and errors are those of `CommandEncoder.dispatch` and `Submission.wait`. For more than one dispatch an
+        encoder is the quicker.
+
+        Example:
+            print(saxpy(x, y, a=2.0, grid=x.size).gpu_time)
+        """
+        with self.device.encoder(self._name) as encoder:
+            encoder.dispatch(self, *args, grid=grid, groups=groups, group=group, uses=uses, **named)
+            return encoder.commit_and_wait()
 
     def _specialise(self, args: Sequence[object], named: Mapping[str, object]) -> None:
         """Prepares for more calls as this one, which succeeded."""

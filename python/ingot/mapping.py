@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from ingot.host import HostAccess
 
 Mode: TypeAlias = Literal["r", "w", "rw"]
-"""What a buffer is mapped for."""
+"""What is done to a buffer."""
 
-_ACCESS: Final = {
+ACCESS: Final = {
     "r": lib.INGOT_ACCESS_READ,
     "w": lib.INGOT_ACCESS_WRITE,
     "rw": lib.INGOT_ACCESS_READ | lib.INGOT_ACCESS_WRITE,
 }
+"""What ingot.h calls a mode."""
 
 
 class Mapping(Unpicklable):
@@ -39,12 +40,12 @@ class Mapping(Unpicklable):
 
     def __init__(self, buffer: HostAccess, mode: Mode, *, wait: bool) -> None:
         self._mapping = _native_host.no_mapping()  # __del__ looks at it, even if the next lines raise
-        if not isinstance(mode, str) or mode not in _ACCESS:
-            raise ArgumentError(f"mode is {shown(mode)}; it can be {', '.join(map(repr, _ACCESS))}")
+        if not isinstance(mode, str) or mode not in ACCESS:
+            raise ArgumentError(f"mode is {shown(mode)}; it can be {', '.join(map(repr, ACCESS))}")
         self._text = f"{mode!r} of {buffer!r}"
         handle = buffer._open()
         try:
-            buffer._require(_native_host.map_buffer(self._mapping, handle, _ACCESS[mode], wait=bool(wait)))
+            buffer._require(_native_host.map_buffer(self._mapping, handle, ACCESS[mode], wait=bool(wait)))
             array = buffer.numpy()
         except BaseException:
             self.close()

@@ -34,7 +34,7 @@ _FITTING: Final = {
 _SOURCE: Final = """
 def encode(encoder, grid, args, named):
     {prologue}
-    return dispatch(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, 0, grid, 1, 1, 0, 0, 0)
+    return dispatch_along(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, grid)
 
 def encode_over(encoder, extents, args, named):
     {prologue}
@@ -82,7 +82,8 @@ def write(binder: Binder, kernel: _native.Handle, args: Sequence[object], named:
         for value, spelled in zip(given, values, strict=True)
     ):
         return NOTHING
-    scope: dict[str, Any] = {"dispatch": _native.encoder_dispatch, "kernel": kernel, "null": _native.NULL}
+    scope: dict[str, Any] = {"kernel": kernel, "null": _native.NULL}
+    scope |= {"dispatch": _native.encoder_dispatch, "dispatch_along": _native.dispatch_along}
     checks, packed, formats = [], [], []
     for position, spelled in enumerate(values):
         if spelled is None:

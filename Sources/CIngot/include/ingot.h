@@ -404,6 +404,11 @@ ingot_status ingot_buffer_from_raw(
     ingot_device _Nullable device, void *_Nullable mtl_buffer, uint64_t offset, int32_t dtype,
     const uint64_t *_Nullable shape, uint64_t dimensions, uint32_t flags, const char *_Nullable label,
     ingot_buffer _Nullable *_Nullable buffer);
+/*
+ * Where the GPU finds the buffer's first byte (MTLBuffer.gpuAddress), for kernels that follow pointers. It keeps nothing
+ * alive: see ingot_encoder_dispatch_using.
+ */
+ingot_status ingot_buffer_get_gpu_address(ingot_buffer _Nullable buffer, uint64_t *_Nullable address);
 /* The id<MTLBuffer>, borrowed for as long as the buffer lives, and the byte of it at which the buffer begins. */
 ingot_status ingot_buffer_get_raw(
     ingot_buffer _Nullable buffer, void *_Nullable *_Nullable mtl_buffer, uint64_t *_Nullable offset);
@@ -687,6 +692,7 @@ ingot_status ingot_kernel_release(ingot_kernel _Nullable kernel);
 
 typedef struct ingot_encoder_handle *ingot_encoder;
 typedef struct ingot_submission_handle *ingot_submission;
+typedef struct ingot_bound_kernel_handle *ingot_bound_kernel;
 
 enum {
   INGOT_ORDERING_AUTOMATIC = 0, /* as if one after another; independent dispatches may overlap */
@@ -700,10 +706,13 @@ enum {
 };
 
 #define INGOT_MAX_BARRIER_BUFFERS 4096
+#define INGOT_MAX_USES 4096
+/* Bytes of all values of a dispatch, with their heads. */
+#define INGOT_MAX_VALUES_NBYTES 1073741824
 
 /*
- * Heads an inline value among the `values` of a dispatch; `nbytes` bytes follow it, unpadded: one element or several, at
- * most 4096 bytes. Heads need not be aligned.
+ * Heads a value among the `values` of a dispatch; `nbytes` bytes follow it, unpadded: one element or several. Up to 4096
+ * bytes go inline, more are copied to memory of the device's pool. Heads need not be aligned.
  */
 typedef struct ingot_value {
   uint16_t position; /* of the argument, as in ingot_kernel_get_argument */
@@ -747,6 +756,31 @@ ingot_status ingot_encoder_dispatch(
     const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count,
     const void *_Nullable values, uint64_t values_nbytes, uint32_t grid_kind,
     uint64_t grid_x, uint64_t grid_y, uint64_t grid_z, uint64_t group_x, uint64_t group_y, uint64_t group_z);
+/*
+ * The same for a kernel that reaches buffers through pointers in others (ingot_buffer_get_gpu_address): `uses[i]` with
+ * `accesses[i]`, one of INGOT_ACCESS_* or both; at most INGOT_MAX_USES. They are kept alive, resident and in order as arguments are.
+ */
+ingot_status ingot_encoder_dispatch_using(
+    ingot_encoder _Nullable encoder, ingot_kernel _Nullable kernel,
+    const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count,
+    const void *_Nullable values, uint64_t values_nbytes,
+    const ingot_buffer _Nullable *_Nullable uses, const uint32_t *_Nullable accesses, uint64_t use_count,
+    uint32_t grid_kind,
+    uint64_t grid_x, uint64_t grid_y, uint64_t grid_z, uint64_t group_x, uint64_t group_y, uint64_t group_z);
+/*
+ * Binds a kernel's arguments ahead of its dispatches: given, and checked, as in ingot_encoder_dispatch_using. The bound
+ * kernel keeps the buffers alive, whatever is released, and never changes.
+ */
+ingot_status ingot_kernel_bind(
+    ingot_kernel _Nullable kernel, const ingot_buffer _Nullable *_Nullable buffers, uint64_t buffer_count,
+    const void *_Nullable values, uint64_t values_nbytes,
+    const ingot_buffer _Nullable *_Nullable uses, const uint32_t *_Nullable accesses, uint64_t use_count,
+    ingot_bound_kernel _Nullable *_Nullable bound_kernel);
+/* Encodes one dispatch of it. INGOT_ERROR_CLOSED if one of its buffers went back to its pool. */
+ingot_status ingot_encoder_dispatch_bound(
+    ingot_encoder _Nullable encoder, ingot_bound_kernel _Nullable bound_kernel, uint32_t grid_kind,
+    uint64_t grid_x, uint64_t grid_y, uint64_t grid_z, uint64_t group_x, uint64_t group_y, uint64_t group_z);
+ingot_status ingot_bound_kernel_release(ingot_bound_kernel _Nullable bound_kernel);
 /*
  * Makes all later dispatches wait for all earlier ones (memoryBarrier), or given buffers only those that use their
  * storages. For INGOT_ORDERING_MANUAL; with INGOT_ORDERING_AUTOMATIC it always orders everything, with

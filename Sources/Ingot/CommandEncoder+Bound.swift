@@ -1,0 +1,98 @@
+import Metal
+
+extension CommandEncoder {
+  /// Encodes a dispatch of a bound kernel over so many threads (`dispatchThreads`).
+  ///
+  ///     try encoder.dispatch(bound, grid: x.count)
+  ///
+  /// Its arguments were checked when they were bound. Throws `.argument` for a grid or group that cannot be, or a kernel of
+  /// another device; `.closed` if a buffer went back to its pool since; `.state` after a commit.
+  public func dispatch(
+    _ bound: BoundKernel, grid: some ExtentConvertible, group: (some ExtentConvertible)? = Extent?.none
+  ) throws(IngotError) {
+    try dispatch(bound, grid: .threads(grid.asExtent()), group: group?.asExtent())
+  }
+
+  /// Encodes a dispatch of so many threadgroups of a given size, all of them full (`dispatchThreadgroups`).
+  public func dispatch(
+    _ bound: BoundKernel, groups: some ExtentConvertible, group: some ExtentConvertible
+  ) throws(IngotError) {
+    try dispatch(bound, grid: .threadgroups(groups.asExtent()), group: group.asExtent())
+  }
+
+  /// The form that the C boundary calls, which allocates nothing.
+  public func dispatch(_ bound: BoundKernel, grid: Grid, group: Extent?) throws(IngotError) {
+    try enter()
+    do throws(IngotError) {
+      let kernel = bound.kernel
+      guard kernel.deviceID == device.id else { throw foreign(kernel) }
+      let group = try threadgroup(for: kernel, grid, group)
+      let needsBarrier = try check(bound)
+      let encoder = try readyEncoder()
+      if needsBarrier { putBarrier(before: bound, on: encoder) }
+      if bindings.bound != bound.id { bind(bound, on: encoder) }
+      if isTracked && hazards.owner != bound.id { record(bound) }
+      run(grid, group, on: encoder)
+    } catch {
+      leave()
+      throw error
+    }
+    leave()
+  }
+
+  /// Whether it must wait for what came before. Nothing of the arguments has to be checked but that they are there.
+  @inline(__always)
+  private func check(_ bound: BoundKernel) throws(IngotError) -> Bool {
+    // After itself alone there is nothing to look for.
+    let isRepeated = hazards.owner == bound.id
+    var conflicts = isTracked && (isRepeated ? bound.conflictsWithItself : hazards.isFull)
+    let looks = isTracked && dispatchCount > 0 && !isRepeated
+    for each in bound.memory {
+      guard each.storage._withUnsafeGuaranteedRef({ uses.hold($0, encoder: id) }) else {
+        throw each.storage.takeUnretainedValue().expired
+      }
+      if looks && !conflicts { conflicts = hazards.conflicts(each.start, each.end, writes: each.writes) }
+    }
+    return conflicts
+  }
+
+  @inline(__always)
+  private func putBarrier(before bound: BoundKernel, on encoder: any MTLComputeCommandEncoder) {
+    guard hazards.owner == bound.id else { return putBarrier(on: encoder) }
+    // What the tracker would forget and learn again is the same.
+    encoder.memoryBarrier(scope: .buffers)
+    barrierCount += 1
+  }
+
+  /// Notes what it reads and writes, and whether that is all there is since the last barrier.
+  private func record(_ bound: BoundKernel) {
+    let isAlone = hazards.isEmpty
+    for each in bound.memory { hazards.record(each.start, each.end, reads: each.reads, writes: each.writes) }
+    if isAlone { hazards.belong(to: bound.id) }
+  }
+
+  private func bind(_ bound: BoundKernel, on encoder: any MTLComputeCommandEncoder) {
+    if !bound.uses.isEmpty { declare(bound.uses, on: encoder) }
+    set(bound.kernel, on: encoder)
+    for each in bound.memory.prefix(bound.argumentCount) {
+      each.storage._withUnsafeGuaranteedRef { bind($0, each, on: encoder) }
+    }
+    bound.withBytes { bytes in
+      for value in bound.values {
+        bindings.bindBytes(at: value.index)
+        encoder.setBytes(bytes.baseAddress! + value.place, length: value.nbytes, index: value.index)
+      }
+    }
+    for length in bound.lengths {
+      encoder.setThreadgroupMemoryLength(length.nbytes, index: length.index)
+    }
+    bindings.bind(all: bound.id)
+  }
+
+  @inline(__always)
+  private func bind(_ storage: Storage, _ memory: BoundMemory, on encoder: any MTLComputeCommandEncoder) {
+    uses.note(
+      storage, memory.start, memory.end, reads: memory.reads, writes: memory.writes, encoder: id)
+    set(storage, memory.offset, at: memory.index, on: encoder)
+  }
+}
