@@ -48,3 +48,9 @@ let package = Package(
       exclude: ["metal-constants.json"]),
   ]
 #endif
+
+// What `make bench` measures from Swift alone; nobody else builds it.
+if Context.environment["INGOT_BENCH"] == "1" {
+  package.targets.append(
+    .executableTarget(name: "encode_swift", dependencies: ["Ingot"], path: "tests/bench/encode_swift"))
+}

@@ -9,7 +9,9 @@ extension CommandEncoder {
     _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible,
     uses: [BufferUse] = []
   ) throws(IngotError) {
-    try dispatch(kernel, Argument.list(repeat each arguments), grid: .threads(grid.asExtent()), group: nil, uses: uses)
+    var packer = ArgumentPacker(for: kernel)
+    repeat try packer.add((each arguments).asArgument)
+    try dispatch(packer, grid: .threads(grid.asExtent()), group: nil, uses: uses)
   }
 
   /// Encodes a dispatch over so many threads in threadgroups of a given size; those at the edges are smaller.
@@ -17,8 +19,10 @@ extension CommandEncoder {
     _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible, group: some ExtentConvertible,
     uses: [BufferUse] = []
   ) throws(IngotError) {
+    var packer = ArgumentPacker(for: kernel)
+    repeat try packer.add((each arguments).asArgument)
     try dispatch(
-      kernel, Argument.list(repeat each arguments), grid: .threads(grid.asExtent()), group: group.asExtent(), uses: uses)
+      packer, grid: .threads(grid.asExtent()), group: group.asExtent(), uses: uses)
   }
 
   /// Encodes a dispatch of so many threadgroups of a given size, all of them full (`dispatchThreadgroups`).
@@ -27,15 +31,26 @@ extension CommandEncoder {
     group: some ExtentConvertible,
     uses: [BufferUse] = []
   ) throws(IngotError) {
+    var packer = ArgumentPacker(for: kernel)
+    repeat try packer.add((each arguments).asArgument)
     try dispatch(
-      kernel, Argument.list(repeat each arguments), grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses)
+      packer, grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses)
   }
 
   /// Encodes a dispatch with a list of arguments that is made at run time; nil leaves out an unused one.
   public func dispatch(
     _ kernel: Kernel, _ arguments: [Argument?], grid: Grid, group: Extent?, uses: [BufferUse] = []
   ) throws(IngotError) {
-    try kernel.withPacked(arguments) { (buffers, values) throws(IngotError) in
+    var packer = ArgumentPacker(for: kernel)
+    for argument in arguments { try packer.add(argument) }
+    try dispatch(packer, grid: grid, group: group, uses: uses)
+  }
+
+  @inline(__always)
+  func dispatch(
+    _ packer: borrowing ArgumentPacker, grid: Grid, group: Extent?, uses: [BufferUse]
+  ) throws(IngotError) {
+    try packer.use { (kernel, buffers, values) throws(IngotError) in
       try dispatch(kernel, buffers: buffers, values: values, grid: grid, group: group, uses: uses)
     }
   }

@@ -10,13 +10,21 @@ extension Kernel {
   public func bind<each A: ArgumentConvertible>(
     _ arguments: repeat each A, uses: [BufferUse] = []
   ) throws(IngotError) -> BoundKernel {
-    try bind(Argument.list(repeat each arguments), uses: uses)
+    var packer = ArgumentPacker(for: self)
+    repeat try packer.add((each arguments).asArgument)
+    return try bind(packer, uses)
   }
 
   /// The same for a list that is made at run time; nil leaves out an unused argument.
   public func bind(_ arguments: [Argument?], uses: [BufferUse] = []) throws(IngotError) -> BoundKernel {
-    try withPacked(arguments) { (buffers, values) throws(IngotError) in
-      try bind(buffers: buffers, values: values, uses: uses)
+    var packer = ArgumentPacker(for: self)
+    for argument in arguments { try packer.add(argument) }
+    return try bind(packer, uses)
+  }
+
+  private func bind(_ packer: borrowing ArgumentPacker, _ uses: [BufferUse]) throws(IngotError) -> BoundKernel {
+    try packer.use { (kernel, buffers, values) throws(IngotError) in
+      try kernel.bind(buffers: buffers, values: values, uses: uses)
     }
   }
 

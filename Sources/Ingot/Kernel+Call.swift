@@ -14,7 +14,7 @@ extension Kernel {
     group: (some ExtentConvertible)? = Extent?.none, uses: [BufferUse] = []
   ) throws(IngotError) -> Submission {
     try finished(
-      submit(Argument.list(repeat each arguments), .threads(grid.asExtent()), group?.asExtent(), uses))
+      submit(repeat each arguments, grid: .threads(grid.asExtent()), group: group?.asExtent(), uses: uses))
   }
 
   /// The same over so many threadgroups, all of them full.
@@ -25,7 +25,7 @@ extension Kernel {
     uses: [BufferUse] = []
   ) throws(IngotError) -> Submission {
     try finished(
-      submit(Argument.list(repeat each arguments), .threadgroups(groups.asExtent()), group.asExtent(), uses))
+      submit(repeat each arguments, grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses))
   }
 
   /// Runs the kernel over so many threads without blocking a thread.
@@ -35,7 +35,7 @@ extension Kernel {
     group: (some ExtentConvertible)? = Extent?.none, uses: [BufferUse] = []
   ) async throws(IngotError) -> Submission {
     let submission = try submit(
-      Argument.list(repeat each arguments), .threads(grid.asExtent()), group?.asExtent(), uses)
+      repeat each arguments, grid: .threads(grid.asExtent()), group: group?.asExtent(), uses: uses)
     try await submission.completed()
     return submission
   }
@@ -47,16 +47,18 @@ extension Kernel {
     uses: [BufferUse] = []
   ) async throws(IngotError) -> Submission {
     let submission = try submit(
-      Argument.list(repeat each arguments), .threadgroups(groups.asExtent()), group.asExtent(), uses)
+      repeat each arguments, grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses)
     try await submission.completed()
     return submission
   }
 
-  private func submit(
-    _ arguments: [Argument?], _ grid: Grid, _ group: Extent?, _ uses: [BufferUse]
+  private func submit<each A: ArgumentConvertible>(
+    _ arguments: repeat each A, grid: Grid, group: Extent?, uses: [BufferUse]
   ) throws(IngotError) -> Submission {
+    var packer = ArgumentPacker(for: self)
+    repeat try packer.add((each arguments).asArgument)
     let encoder = try openDevice().encoder(label: name)
-    try encoder.dispatch(self, arguments, grid: grid, group: group, uses: uses)
+    try encoder.dispatch(packer, grid: grid, group: group, uses: uses)
     return try encoder.commit()
   }
 }

@@ -40,23 +40,63 @@ struct PackedValues {
   }
 }
 
-/// Puts values together in the packed form.
-struct ValuePacker {
-  private(set) var bytes: [UInt8] = []
+/// Puts values together in the packed form: in memory that it is given, or if that is too small, in its own.
+struct ValuePacker: ~Copyable {
+  /// Enough for the numbers of most kernels.
+  static let shortBytes = 256
+
+  private let short: UnsafeMutableRawPointer
+  private var count = 0
+  /// What there is if it is longer.
+  private var long: [UInt8] = []
+
+  /// `short` are `shortBytes` bytes.
+  init(in short: UnsafeMutableRawPointer) { self.short = short }
+
+  @inline(__always)
+  mutating func append(position: Int, dtype: DType, bits: UInt64) {
+    withUnsafeBytes(of: bits) {
+      append(position: position, dtype: dtype, UnsafeRawBufferPointer(rebasing: $0.prefix(dtype.size)))
+    }
+  }
 
   mutating func append(position: Int, dtype: DType?, _ value: UnsafeRawBufferPointer) {
     appendHead(position: position, dtype: dtype, nbytes: value.count)
-    bytes.append(contentsOf: value)
+    append(value)
   }
 
   mutating func append(position: Int, threadgroupBytes: Int) {
     appendHead(position: position, dtype: nil, nbytes: threadgroupBytes)
   }
 
+  @inline(__always)
+  func withBytes<Result>(
+    _ body: (UnsafeRawBufferPointer) throws(IngotError) -> Result
+  ) throws(IngotError) -> Result {
+    if long.isEmpty { return try body(UnsafeRawBufferPointer(start: short, count: count)) }
+    return try long.withUnsafeBufferPointer { (bytes) throws(IngotError) in
+      try body(UnsafeRawBufferPointer(bytes))
+    }
+  }
+
+  @inline(__always)
   private mutating func appendHead(position: Int, dtype: DType?, nbytes: Int) {
-    if bytes.isEmpty { bytes.reserveCapacity(64) }
-    withUnsafeBytes(of: UInt16(position)) { bytes.append(contentsOf: $0) }
-    withUnsafeBytes(of: UInt16(dtype?.rawValue ?? 0)) { bytes.append(contentsOf: $0) }
-    withUnsafeBytes(of: UInt32(nbytes)) { bytes.append(contentsOf: $0) }
+    // In memory the parts follow one another in this order.
+    let head = UInt64(
+      littleEndian: UInt64(position) | UInt64(dtype?.rawValue ?? 0) << 16 | UInt64(nbytes) << 32)
+    withUnsafeBytes(of: head) { append($0) }
+  }
+
+  @inline(__always)
+  private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard long.isEmpty, count + bytes.count <= Self.shortBytes else { return appendLong(bytes) }
+    if let start = bytes.baseAddress { (short + count).copyMemory(from: start, byteCount: bytes.count) }
+    count += bytes.count
+  }
+
+  @inline(never)
+  private mutating func appendLong(_ bytes: UnsafeRawBufferPointer) {
+    if long.isEmpty { long = Array(UnsafeRawBufferPointer(start: short, count: count)) }
+    long += bytes
   }
 }

@@ -1,4 +1,4 @@
-"""Rows `launch_wait` and `encode`: what one dispatch costs from Python."""
+"""Rows `launch_wait`, `encode`, `encode_bound`: what one dispatch costs from Python."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ def encode_ingot() -> Sample:
     return batch
 
 
+def encode_bound() -> Sample:
+    """The same arguments, bound ahead."""
+    gpu = device()
+    bound = gpu.compile(MSL).kernel("saxpy").bind(gpu.zeros(16, np.float32), gpu.zeros(16, np.float32), 2.0)
+
+    def batch() -> float:
+        with gpu.encoder() as encoder:
+            dispatch = encoder.dispatch
+            start = time.perf_counter()
+            for _ in range(BATCH):
+                dispatch(bound, grid=1)
+            encoded = time.perf_counter() - start
+            encoder.commit_and_wait()
+        return encoded / BATCH * MICROSECONDS
+
+    batch()
+    return batch
+
+
 def encode_opencl(*, set_arguments: bool) -> Sample:
     """The same dispatches, enqueued with arguments set ahead, or at each call."""
     cl, context, queue, _ = opencl()
@@ -123,5 +142,12 @@ ROWS = [
             "pyopencl_set_args": lambda: encode_opencl(set_arguments=True),
         },
         (Target("pyopencl", 1.0, 0.5),),
+    ),
+    Row(
+        "encode_bound",
+        "us",
+        f"the same with arguments bound ahead, {BATCH} an encoder",
+        {"ingot": encode_bound, "pyopencl": lambda: encode_opencl(set_arguments=False)},
+        (Target("pyopencl", 0.5, 0.25),),
     ),
 ]

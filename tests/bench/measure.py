@@ -38,6 +38,7 @@ class Row:
         targets: Against which peers Ingot is held.
         higher_is_better: Whether targets are lower bounds.
         rounds: How many samples of each peer.
+        most: What Ingot's own figure is held against, where there is no peer.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     targets: tuple[Target, ...]
     higher_is_better: bool = False
     rounds: int = 9
+    most: float | None = None
 
 
 @dataclass

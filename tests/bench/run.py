@@ -14,11 +14,12 @@ import dispatch
 import measure
 import memory
 import saxpy
+import swift_alone
 import views
 from engines import device, opencl
 from measure import Figure, MissingPeerError, Row, Target
 
-ROWS = [*dispatch.ROWS, *saxpy.ROWS, *compiling.ROWS, *memory.ROWS, *views.ROWS]
+ROWS = [*dispatch.ROWS, *swift_alone.ROWS, *saxpy.ROWS, *compiling.ROWS, *memory.ROWS, *views.ROWS]
 LATEST = Path(__file__).with_name("latest.json")
 
 
@@ -85,6 +86,9 @@ def show(figure: Figure) -> None:
     for target in row.targets:
         if (ratio := figure.ratio(target)) is not None:
             print(f"  {'ingot / ' + target.peer:<18} {ratio:>9.3g} x     {_verdict(row, target, ratio)}")
+    if row.most is not None and "ingot" in figure.samples:
+        met = figure.median("ingot") <= row.most
+        print(f"  at most {row.most:g} {row.unit}: {'met' if met else 'MISSED'}")
 
 
 def _verdict(row: Row, target: Target, ratio: float) -> str:
