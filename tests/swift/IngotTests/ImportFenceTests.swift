@@ -14,20 +14,13 @@
     private static let terms = 1...6 as ClosedRange<UInt32>
     private static var inOrder: UInt32 { terms.reduce(0) { $0 &* 3 &+ $1 } }
 
-    private func device(seed: UInt64) throws -> Device {
-      var switches = Switches()
-      switches.seed = seed
-      let metal = try SoftwareDevice(switches: switches)
-      return try Device(metal: metal, residency: true, configuration: Configuration { _ in nil })
-    }
-
     /// What is there at the end, by the seeds, if `encode` gives an encoder one step and commits it.
     private func outcomes(
       _ options: MTLResourceOptions, _ encode: (Device, Ingot.Kernel, Ingot.Buffer) throws -> Void
     ) throws -> Set<UInt32> {
       try Set(
         (1...24 as ClosedRange<UInt64>).map { seed in
-          let device = try device(seed: seed)
+          let device = try Device.seeded(seed)
           let metal = try #require(device.metalDevice.makeBuffer(length: 64, options: options))
           let buffer = try device.adopt(metal, shape: [16], dtype: .uint32)
           let step = try device.kernel("step", of: Self.source)
@@ -80,7 +73,7 @@
 
     @Test("of private memory, too")
     func privateMemory() throws {
-      let device = try device(seed: 1)
+      let device = try Device.seeded(1)
       let metal = try #require(
         device.metalDevice.makeBuffer(
           length: 64, options: [.hazardTrackingModeUntracked, .storageModePrivate]))
@@ -90,7 +83,7 @@
 
     @Test("a tracked one needs none")
     func tracked() throws {
-      let device = try device(seed: 1)
+      let device = try Device.seeded(1)
       let metal = try #require(device.metalDevice.makeBuffer(length: 64))
       let buffer = try device.adopt(metal, shape: [16], dtype: .uint32)
       #expect(try buffer.storage.hold().allocation.origin?.fence == nil)
@@ -98,7 +91,7 @@
 
     @Test("a device that is not the buffer's refuses it")
     func otherDevice() throws {
-      let (device, other) = (try device(seed: 1), try device(seed: 2))
+      let (device, other) = try (Device.seeded(1), Device.seeded(2))
       let metal = try #require(other.metalDevice.makeBuffer(length: 64))
       let error = try failure { _ = try device.adopt(metal, shape: [16], dtype: .uint32) }
       #expect(error.kind == .argument && error.message.contains("another device"))

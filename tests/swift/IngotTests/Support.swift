@@ -42,6 +42,30 @@ enum Sources {
                         uint i [[thread_position_in_grid]]) { out[i] = float(a) + float(b) + c.x + c.y; }
     """
 
+  static let weigh = """
+    #include <metal_stdlib>
+    using namespace metal;
+    struct Wide { long first; int second; };
+    kernel void weigh(constant float *weights [[buffer(0)]], device float *out [[buffer(1)]],
+                      uint i [[thread_position_in_grid]]) { out[i] = weights[i]; }
+    kernel void wide(constant Wide *wide [[buffer(0)]], device int *out [[buffer(1)]],
+                     uint i [[thread_position_in_grid]]) { out[i] = int(wide[i].first) + wide[i].second; }
+    """
+
+  static let pointers = """
+    #include <metal_stdlib>
+    using namespace metal;
+    struct Node { device const float *from; device float *to; };
+    kernel void follow(constant Node &node [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+      node.to[i] = 2 * node.from[i];
+    }
+    kernel void number(constant ulong &address [[buffer(0)]], device float *out [[buffer(1)]],
+                       uint i [[thread_position_in_grid]]) {
+      out[i] = reinterpret_cast<device const float *>(address)[i];
+    }
+    kernel void bump(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]]) { x[i] += 1; }
+    """
+
   static let faults = """
     #include <metal_stdlib>
     using namespace metal;
