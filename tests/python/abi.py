@@ -25,6 +25,7 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "bound_kernel",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
 FUNCTIONS = {
@@ -39,7 +40,7 @@ TEXT_CAPACITY = 4096
 SPECIAL = "constant int n [[function_constant(0)]]; kernel void special(device int *x) { x[0] = n; }"
 """A kernel with a function constant."""
 MOST_VALUES = 1 << 19
-"""More bytes than the values of a dispatch can have, so that no count below the limit reads beyond them."""
+"""Bytes of memory for the values of a dispatch: what is behind the good ones is zero, which is no value."""
 
 
 def struct(name: str) -> Any:
@@ -107,6 +108,8 @@ class Live:
             submission = self._call("encoder_commit", kind, encoder)
             release("encoder", encoder)
             return submission
+        if kind == "bound_kernel":
+            return self._call("kernel_bind", kind, *self._kernel_bind("")[:-1])
         device, shape = self.handles.get("device"), ffi.new("uint64_t[]", [4])
         calls: dict[str, tuple[Any, ...]] = {
             "device": ("device_open", 0, lib.INGOT_DEVICE_ISOLATED | lib.INGOT_DEVICE_MANUAL_TIME),
@@ -304,14 +307,35 @@ class Live:
     def _encoder_create(self, _: str) -> list[Any]:
         return [self.handles["device"], ffi.new("char[]", b"label"), 0, ffi.new("ingot_encoder *")]
 
-    def _encoder_dispatch(self, _: str) -> list[Any]:
+    def _values(self) -> list[Any]:
+        """Buffers and values of saxpy."""
         buffers = ffi.new("ingot_buffer[64]", [self.handles["buffer"]] * 2)
         values = ffi.new("char[]", MOST_VALUES)
         head = ffi.cast("ingot_value *", values)
         head.position, head.dtype, head.nbytes = 2, lib.INGOT_FLOAT32, 4
-        self._keep.append(buffers)
+        return [buffers, 2, values, 12]
+
+    def _values_and_uses(self) -> list[Any]:
+        uses = ffi.new("ingot_buffer[]", lib.INGOT_MAX_USES)
+        uses[0] = self.handles["buffer"]
+        made = [*self._values(), uses, ffi.new("uint32_t[]", [lib.INGOT_ACCESS_READ] * lib.INGOT_MAX_USES), 1]
+        self._keep.append(made)
+        return made
+
+    def _encoder_dispatch(self, _: str) -> list[Any]:
         handles = [self.handles["encoder"], self.handles["kernel"]]
-        return [*handles, buffers, 2, values, 12, lib.INGOT_GRID_THREADS, 4, 1, 1, 0, 0, 0]
+        return [*handles, *self._values(), lib.INGOT_GRID_THREADS, 4, 1, 1, 0, 0, 0]
+
+    def _encoder_dispatch_using(self, _: str) -> list[Any]:
+        handles = [self.handles["encoder"], self.handles["kernel"]]
+        return [*handles, *self._values_and_uses(), lib.INGOT_GRID_THREADS, 4, 1, 1, 0, 0, 0]
+
+    def _kernel_bind(self, _: str) -> list[Any]:
+        return [self.handles["kernel"], *self._values_and_uses(), ffi.new("ingot_bound_kernel *")]
+
+    def _encoder_dispatch_bound(self, _: str) -> list[Any]:
+        handles = [self.handles["encoder"], self.handles["bound_kernel"]]
+        return [*handles, lib.INGOT_GRID_THREADS, 4, 1, 1, 0, 0, 0]
 
     def _encoder_barrier(self, _: str) -> list[Any]:
         buffers = ffi.new("ingot_buffer[]", lib.INGOT_MAX_BARRIER_BUFFERS)

@@ -35,6 +35,7 @@ MOST_ALIVE = {
     "residency_set": 8,
     "view": 8,
     "mapping": 3,
+    "bound_kernel": 8,
 }
 CALLS_KEPT = 30
 LINE = 500
@@ -108,7 +109,7 @@ class Fuzzer:
                 if handle == call.values[0]:
                     self.stale[kind].append(self.live[kind].pop(index))
                     break
-        if call.name == "ingot_encoder_dispatch" and call.is_endless:
+        if call.name.startswith("ingot_encoder_dispatch") and call.is_endless:
             self.endless.add(int(ffi.cast("uintptr_t", call.values[0])))
 
     def drop(self, kind: str, index: int) -> None:
@@ -147,8 +148,17 @@ class Fuzzer:
             "residency_set": ("ingot_residency_set_create", (device, ("null",), made)),
             "view": ("ingot_buffer_open_view", (("live", "buffer", 0), made, ("null",))),
             "mapping": ("ingot_buffer_map", (("live", "buffer", 0), plain, ("plain", 1 << 62), made, ("null",))),
+            "bound_kernel": (
+                "ingot_kernel_bind",
+                (("live", "kernel", -1), ("null",), plain0, ("null",), plain0, ("null",), ("null",), plain0, made),
+            ),
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
         }  # fmt: skip
+        if kind == "bound_kernel":  # of a kernel that takes nothing
+            source, library = ("text", fuzz_calls.SOURCES[6].encode()), ("result", "ingot_library")
+            self.make(Call(self, "ingot_library_compile", (device, source, ("null",), library)))
+            kernel = ("live", "library", -1), ("text", b"none"), ("result", "ingot_kernel")
+            self.make(Call(self, "ingot_library_get_kernel", kernel))
         for _ in range(3):  # a library may lack the kernel, an encoder may be committed: then a fresh one
             if self.make(Call(self, *calls[kind])) == lib.INGOT_OK:
                 return

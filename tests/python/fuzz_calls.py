@@ -160,6 +160,16 @@ def constants() -> Choice:
     return [("constants", good, word) for word in words * 15] + [("constants", some, words[0]) for some in wrong]
 
 
+def uses() -> list[Choice]:
+    """Buffers, what is done to each, and how many."""
+    return [
+        mostly(buffers(), [("null",)]),
+        mostly([("accesses", CHANCE.choices([1, 2, 3, 0, 4, 1 << 31], [9, 9, 9, 1, 1, 1], k=64)) for _ in range(40)],
+               [("null",)]),
+        mostly(plain(0, 0, 1, 2), plain(3, 64, 4097, *HUGE)),
+    ]  # fmt: skip
+
+
 def buffers() -> Choice:
     choice = handle("buffer")
     return [("buffers", CHANCE.sample(choice, CHANCE.randrange(4))) for _ in range(100)]
@@ -356,6 +366,17 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_kernel_suggest_group": (handle("kernel"), *[GRID] * 3, mostly([("tokens",)], [("null",)])),
     "ingot_kernel_get_constant": (handle("kernel"), number(0, 1), struct("constant_info")),
     "ingot_kernel_release": (handle("kernel"),),
+    "ingot_kernel_bind": (
+        handle("kernel"),
+        mostly(buffers(), [("null",)]),
+        number(1, 2, 2, 3),
+        mostly(values(), [("null",)]),
+        mostly([("values_nbytes",)], number(0, 12, 20)),
+        *uses(),
+        result("ingot_bound_kernel"),
+    ),
+    "ingot_bound_kernel_release": (handle("bound_kernel"),),
+    "ingot_buffer_get_gpu_address": (handle("buffer"), result("uint64_t")),
     "ingot_encoder_create": (handle("device"), LABEL, number(0, 1, 2, bits=32), result("ingot_encoder")),
     "ingot_encoder_dispatch": (
         handle("encoder"),
@@ -364,6 +385,25 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         number(1, 2, 2, 3),
         mostly(values(), [("null",)]),
         mostly([("values_nbytes",)], number(0, 12, 20)),
+        number(0, 1, bits=32),
+        *[GRID] * 3,
+        *[GROUP] * 3,
+    ),
+    "ingot_encoder_dispatch_using": (
+        handle("encoder"),
+        handle("kernel"),
+        mostly(buffers(), [("null",)]),
+        number(1, 2, 2, 3),
+        mostly(values(), [("null",)]),
+        mostly([("values_nbytes",)], number(0, 12, 20)),
+        *uses(),
+        number(0, 1, bits=32),
+        *[GRID] * 3,
+        *[GROUP] * 3,
+    ),
+    "ingot_encoder_dispatch_bound": (
+        handle("encoder"),
+        handle("bound_kernel"),
         number(0, 1, bits=32),
         *[GRID] * 3,
         *[GROUP] * 3,
@@ -384,7 +424,8 @@ CALLS: dict[str, tuple[Choice, ...]] = {
 # How often each is tried; the others once.
 WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,
            "ingot_device_open": 1, "ingot_buffer_create": 2, "ingot_buffer_window": 3,
-           "ingot_encoder_commit": 2}  # fmt: skip
+           "ingot_encoder_commit": 2, "ingot_kernel_bind": 2, "ingot_encoder_dispatch_using": 2,
+           "ingot_encoder_dispatch_bound": 2}  # fmt: skip
 
 STRATEGIES = {
     name: st.tuples(st.just(name), st.tuples(*map(st.sampled_from, choices))) for name, choices in CALLS.items()

@@ -164,6 +164,10 @@ class Call:
         self.keep.append(ffi.new("ingot_buffer[64]", handles))
         return self.keep[-1]
 
+    def _accesses(self, values: list[int]) -> Any:
+        self.keep.append(ffi.new("uint32_t[]", values))
+        return self.keep[-1]
+
     def _values(self, heads: list[tuple[int, int, int]], more: int) -> Any:
         memory = ffi.new("uint8_t[]", 1 << 19)
         at = 0

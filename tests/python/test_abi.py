@@ -35,10 +35,12 @@ OPTIONAL = {
     "ingot_encoder_create": {1},
     "ingot_encoder_commit": {1},
 }
-# Their pointers to handles are no results.
+# Their pointers to buffers are no results.
 TAKE_HANDLES = {
     "ingot_encoder_barrier",
     "ingot_encoder_dispatch",
+    "ingot_encoder_dispatch_using",
+    "ingot_kernel_bind",
     "ingot_residency_set_add",
     "ingot_residency_set_remove",
 }
@@ -64,7 +66,8 @@ def drop_results(name: str, arguments: list[Any]) -> None:
     """Releases the handles that a call made."""
     for parameter, argument in zip(FUNCTIONS[name].args, arguments, strict=True):
         if parameter.kind == "pointer" and parameter.item in HANDLE_TYPES and argument != ffi.NULL:
-            count = 256 if name == "ingot_pool_create_batch" else 0 if name in TAKE_HANDLES else 1
+            takes = name in TAKE_HANDLES and HANDLE_TYPES[parameter.item] == "buffer"
+            count = 256 if name == "ingot_pool_create_batch" else 0 if takes else 1
             for handle in argument[0:count]:
                 if handle != ffi.NULL:
                     assert release(HANDLE_TYPES[parameter.item], handle) == lib.INGOT_OK

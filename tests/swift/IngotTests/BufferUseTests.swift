@@ -62,6 +62,7 @@ import Testing
     try next.dispatch(bump, x, grid: 4)
     try next.dispatch(bound, grid: 4)
     try next.commitAndWait()
+    try submission.wait()
     #expect(try y.values(of: Float.self) == [8, 10, 12, 14])
     // bump | follow | bump y, bump x | bound | bump y
     #expect(submission.barriers == 4)
