@@ -18,7 +18,7 @@ Example:
 
 from ingot.aligned import aligned_empty
 from ingot.binding import Threadgroup, threadgroup
-from ingot.bound import BoundKernel
+from ingot.bound import BoundKernel, Use
 from ingot.buffer import Buffer
 from ingot.constants import FunctionConstant
 from ingot.device import Device, DeviceStatistics, devices
@@ -81,6 +81,7 @@ __all__ = [
     "TensorInfo",
     "Threadgroup",
     "UncommittedError",
+    "Use",
     "WaitTimeoutError",
     "aligned_empty",
     "devices",

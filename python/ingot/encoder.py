@@ -165,13 +165,13 @@ class CommandEncoder(Unpicklable):
         named: Mapping[str, object],
         uses: Iterable[Use],
     ) -> None:
-        kernel, uses = _unbound(kernel), list(uses)
+        kernel = _unbound(kernel)
         handles, values = kernel._binder.bind(args, named)
         status = _native_bound.dispatch_using(
             self._handle, kernel._handle, handles, values, used(uses), extents
         )
         if status:
-            raise self._failure(status, (*args, *(buffer for buffer, _ in uses)), named)
+            raise self._failure(status, args, named)
 
     def _dispatch(
         self, kernel: Kernel, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]

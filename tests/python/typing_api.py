@@ -159,6 +159,23 @@ def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> Non
     device.encoder(ordering="parallel")  # type: ignore[arg-type]
 
 
+def bound_kernels(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    bound = kernel.bind(x, a=2.0, uses=[(x, "r"), (x, "rw")])
+    assert_type(bound, ingot.BoundKernel)
+    assert_type(bound.kernel, ingot.Kernel)
+    assert_type(bound.device, ingot.Device)
+    assert_type(bound(grid=4, group=2), ingot.Submission)
+    assert_type(kernel(x, a=2.0, grid=4, uses=[(x, "w")]), ingot.Submission)
+    assert_type(x.gpu_address, int)
+    uses: list[ingot.Use] = [(x, "r")]
+    with device.encoder() as encoder:
+        encoder.dispatch(bound, grid=4)
+        encoder.dispatch(kernel, x, grid=4, uses=uses)
+        encoder.commit()
+    kernel.bind(x, uses=[(x, "x")])  # type: ignore[list-item]
+    bound(x, grid=4)  # type: ignore[call-arg]
+
+
 def errors(error: ingot.CompileError) -> None:
     assert_type((error.file, error.line, error.column, error.source_line), tuple[str, int, int, str])
     value_error: ValueError = ingot.ArgumentError()
