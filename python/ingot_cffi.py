@@ -10,8 +10,8 @@ from cffi import FFI
 header = Path(os.environ["INGOT_HEADER"])
 cdef = header.read_text(encoding="utf-8").split("// cdef begin")[1].split("// cdef end")[0]
 
-# For the paths where a tenth of a microsecond counts. A handle is returned, so Python makes no cell for it at each call;
-# NULL is a failure, of which `ingot_last_error_info` has the status. And grids along x need no more than a number.
+# For the paths where a tenth of a microsecond counts. A handle is returned, so Python makes no cell for it at each
+# call; NULL is a failure, of which `ingot_last_error_info` has the status. A grid along x needs no more than a number.
 helpers = """
 static ingot_buffer new_empty_of_device(ingot_device device, int32_t dtype, uint64_t count) {
   ingot_buffer buffer = 0;

@@ -96,7 +96,8 @@ extension Argument {
     bytes.withUnsafeMutableBytes { target in
       for (index, value) in values.enumerated() {
         withUnsafeBytes(of: value) {
-          UnsafeMutableRawBufferPointer(rebasing: target[(index * MemoryLayout<T>.stride)...]).copyMemory(from: $0)
+          UnsafeMutableRawBufferPointer(rebasing: target[(index * MemoryLayout<T>.stride)...]).copyMemory(
+            from: $0)
         }
       }
     }

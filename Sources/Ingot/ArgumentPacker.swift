@@ -57,7 +57,8 @@ struct ArgumentPacker: ~Copyable {
     let argument = kernel.arguments[position]
     guard argument.kind == .threadgroup else {
       throw .argument(
-        "argument '\(argument.name)' of kernel '\(kernel.name)' is no threadgroup memory; give a buffer or a value")
+        "argument '\(argument.name)' of kernel '\(kernel.name)' is no threadgroup memory; give a buffer or a value"
+      )
     }
     guard UInt32(exactly: threadgroupBytes) != nil else {
       throw .argument("\(threadgroupBytes) bytes of threadgroup memory given for '\(argument.name)'")

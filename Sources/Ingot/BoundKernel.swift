@@ -122,7 +122,9 @@ extension Kernel {
       let rule = rules[head.position]
       if !rule.isBuffer {
         lengths.append(BoundLength(index: rule.index, nbytes: Threadgroup.roundedMemory(head.nbytes)))
-      } else if let bytes = rest.nextBytes(head.nbytes), let start = packed.baseAddress, head.nbytes <= Self.inlineLimit {
+      } else if let bytes = rest.nextBytes(head.nbytes), let start = packed.baseAddress,
+        head.nbytes <= Self.inlineLimit
+      {
         values.append(BoundValue(index: rule.index, place: bytes - start, nbytes: head.nbytes))
       }
     }

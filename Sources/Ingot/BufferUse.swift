@@ -58,7 +58,9 @@ extension CommandEncoder {
       try use.check(on: device.id)
       if !uses.hold(use.buffer.storage, encoder: id) { _ = try use.buffer.storage.hold() }
       let (start, end) = use.buffer.addresses
-      if isTracked && dispatchCount > 0 { conflicts = conflicts || hazards.conflicts(start, end, writes: use.writes) }
+      if isTracked && dispatchCount > 0 {
+        conflicts = conflicts || hazards.conflicts(start, end, writes: use.writes)
+      }
     }
     return conflicts
   }

@@ -100,7 +100,8 @@ extension Kernel {
     _ = try buffer.storage.hold()
     guard argument.kind == .buffer else {
       throw .argument(
-        "argument '\(argument.name)' of kernel '\(name)' is threadgroup memory; give its length in bytes, not a buffer")
+        "argument '\(argument.name)' of kernel '\(name)' is threadgroup memory; give its length in bytes, not a buffer"
+      )
     }
     throw .argument(mismatch(argument, buffer))
   }

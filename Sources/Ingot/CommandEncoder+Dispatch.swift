@@ -143,7 +143,10 @@ extension Kernel {
       guard head.nbytes > Self.inlineLimit else { continue }
       let contents = UnsafeRawBufferPointer(start: bytes, count: head.nbytes)
       try copies.append(
-        (head.position, memory.makeBuffer(dtype: .uint8, shape: [head.nbytes], initial: contents, label: name)))
+        (
+          head.position,
+          memory.makeBuffer(dtype: .uint8, shape: [head.nbytes], initial: contents, label: name)
+        ))
     }
     return copies
   }

@@ -22,22 +22,23 @@ extension Kernel {
     return try bind(packer, uses)
   }
 
-  private func bind(_ packer: borrowing ArgumentPacker, _ uses: [BufferUse]) throws(IngotError) -> BoundKernel {
+  private func bind(_ packer: borrowing ArgumentPacker, _ uses: [BufferUse]) throws(IngotError) -> BoundKernel
+  {
     try packer.use { (kernel, buffers, values) throws(IngotError) in
-      try kernel.bind(buffers: buffers, values: values, uses: uses)
+      try kernel.bind(buffers: buffers.map { $0?.takeUnretainedValue() }, values: values, uses: uses)
     }
   }
 
-  /// The form that the C boundary calls, with arguments as `CommandEncoder.dispatch` takes them.
+  /// The form that the C boundary calls: buffers by position, and values as `CommandEncoder.dispatch` takes them.
   public func bind(
-    buffers: DispatchBuffers, values: UnsafeRawBufferPointer, uses: [BufferUse] = []
+    buffers: [Buffer?], values: UnsafeRawBufferPointer, uses: [BufferUse] = []
   ) throws(IngotError) -> BoundKernel {
     let device = try openDevice()
     guard buffers.count <= arguments.count else { throw tooMany(buffers.count) }
     var given: UInt64 = 0
     var found: [(position: Int, buffer: Buffer)] = []
-    for position in 0..<buffers.count {
-      guard let buffer = buffers[position]?.takeUnretainedValue() else { continue }
+    for (position, buffer) in buffers.enumerated() {
+      guard let buffer else { continue }
       try check(buffer, at: position)
       given |= 1 << UInt64(position)
       found.append((position, buffer))

@@ -25,7 +25,8 @@ extension Kernel {
     uses: [BufferUse] = []
   ) throws(IngotError) -> Submission {
     try finished(
-      submit(repeat each arguments, grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses))
+      submit(
+        repeat each arguments, grid: .threadgroups(groups.asExtent()), group: group.asExtent(), uses: uses))
   }
 
   /// Runs the kernel over so many threads without blocking a thread.

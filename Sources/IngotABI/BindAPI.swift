@@ -48,9 +48,9 @@ public func ingot_kernel_bind(
     let kernel: Kernel = try object(kernel)
     let uses = try bufferUses(uses, accesses, use_count)
     let result = try required(bound_kernel, "bound_kernel")
-    try withBuffers(buffers, { (_) throws(HandleError) in }) { (_, buffers) throws(IngotError) in
-      result.pointee = try handle(kernel.bind(buffers: buffers, values: values, uses: uses))
-    }
+    var found: [Buffer?] = []
+    for buffer in buffers { try found.append(buffer == nil ? nil : object(buffer)) }
+    result.pointee = try handle(kernel.bind(buffers: found, values: values, uses: uses))
   }
 }
 

@@ -38,38 +38,26 @@ func withDispatchObjects(
   _ buffers: UnsafeBufferPointer<OpaquePointer?>,
   _ body: (CommandEncoder, Kernel, DispatchBuffers) throws(IngotError) -> Void
 ) throws(IngotError) {
-  try withBuffers(buffers, { (slots) throws(HandleError) in
-    (
-      try slots.object(encoder, as: CommandEncoder.self).takeUnretainedValue(),
-      try slots.object(kernel, as: Kernel.self).takeUnretainedValue()
-    )
-  }) { (objects, buffers) throws(IngotError) in try body(objects.0, objects.1, buffers) }
-}
-
-/// Calls `body` with buffers and what else `find` finds, all looked up under one lock; nobody can free them meanwhile.
-@inline(__always)
-func withBuffers<Others: Sendable>(
-  _ buffers: UnsafeBufferPointer<OpaquePointer?>,
-  _ find: (inout HandleSlots) throws(HandleError) -> Others,
-  _ body: (Others, DispatchBuffers) throws(IngotError) -> Void
-) throws(IngotError) {
   try withUnsafeTemporaryAllocation(of: Unmanaged<Buffer>?.self, capacity: buffers.count) {
     (found) throws(IngotError) in
     found.initialize(repeating: nil)
     defer { for buffer in found { buffer?.release() } }
-    let others: Others
+    let objects: (encoder: CommandEncoder, kernel: Kernel)
     do throws(HandleError) {
-      others = try handles.withSlots { (slots) throws(HandleError) in
+      objects = try handles.withSlots { (slots) throws(HandleError) in
         for position in buffers.indices {
           guard let buffer = buffers[position] else { continue }
           found[position] = try slots.object(buffer, as: Buffer.self).retain()
         }
-        return try find(&slots)
+        return (
+          try slots.object(encoder, as: CommandEncoder.self).takeUnretainedValue(),
+          try slots.object(kernel, as: Kernel.self).takeUnretainedValue()
+        )
       }
     } catch {
       throw IngotError(error)
     }
-    try body(others, DispatchBuffers(found))
+    try body(objects.encoder, objects.kernel, DispatchBuffers(found))
   }
 }
 

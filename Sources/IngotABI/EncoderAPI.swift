@@ -38,8 +38,7 @@ public func ingot_encoder_dispatch(
 }
 
 @inline(__always)
-func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent
-{
+func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent {
   try Extent(integer(x, name), integer(y, name), integer(z, name))
 }
 

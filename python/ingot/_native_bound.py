@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ingot._native import Handle, check, ffi, lib
+from ingot._ingot import ffi
+from ingot._native import Handle, check, lib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def bind_kernel(kernel: Handle, handles: Sequence[Handle], values: bytes, used: 
     return ffi.gc(bound[0], lib.ingot_bound_kernel_release)
 
 
-def dispatch_using(
+def dispatch_using(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
     encoder: Handle, kernel: Handle, handles: Sequence[Handle], values: bytes, used: Used, extents: Sequence[int]
 ) -> int:
     """Encodes a dispatch; returns the status."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ingot import _native
 from ingot._native import dispatch_bound, dispatch_bound_along
 from ingot._native_bound import Used
 from ingot.buffer import Buffer
@@ -14,6 +13,7 @@ from ingot.mapping import ACCESS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ingot import _native
     from ingot.device import Device
     from ingot.encoder import Extent
     from ingot.kernel import Kernel

@@ -167,9 +167,7 @@ class CommandEncoder(Unpicklable):
     ) -> None:
         kernel = _unbound(kernel)
         handles, values = kernel._binder.bind(args, named)
-        status = _native_bound.dispatch_using(
-            self._handle, kernel._handle, handles, values, used(uses), extents
-        )
+        status = _native_bound.dispatch_using(self._handle, kernel._handle, handles, values, used(uses), extents)
         if status:
             raise self._failure(status, args, named)
 
@@ -334,7 +332,9 @@ def _unbound(kernel: object) -> Kernel:
     if isinstance(kernel, Kernel):
         return kernel
     if isinstance(kernel, BoundKernel):
-        raise ArgumentError(f"{kernel!r} has its arguments and uses already: it is dispatched with grid or groups alone")
+        raise ArgumentError(
+            f"{kernel!r} has its arguments and uses already: it is dispatched with grid or groups alone"
+        )
     raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
 
 

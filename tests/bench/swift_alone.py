@@ -41,6 +41,8 @@ def nanoseconds(which: int) -> Sample:
 
 
 ROWS = [
-    Row("encode_swift", "ns", "one dispatch of 3 arguments from Swift", {"ingot": lambda: nanoseconds(0)}, (), most=300),
+    Row(
+        "encode_swift", "ns", "one dispatch of 3 arguments from Swift", {"ingot": lambda: nanoseconds(0)}, (), most=300
+    ),
     Row("encode_bound_swift", "ns", "the same, bound ahead", {"ingot": lambda: nanoseconds(1)}, ()),
 ]

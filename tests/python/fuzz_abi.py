@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fuzz_calls
+import fuzz_choices
 import hypothesis
 from abi import KINDS, STATUSES, release, text
 from fuzz_values import Call
@@ -72,7 +73,7 @@ class Fuzzer:
 
     # ---- One call --------------------------------------------------------------------------------------------
 
-    def call(self, name: str, recipes: tuple[fuzz_calls.Recipe, ...]) -> None:
+    def call(self, name: str, recipes: tuple[fuzz_choices.Recipe, ...]) -> None:
         if name == "work":
             self.work(recipes[0][1])
             return
@@ -130,11 +131,11 @@ class Fuzzer:
         """A good call that makes a handle."""
         plain, plain0, made = ("plain", 1), ("plain", 0), ("result", f"ingot_{kind}")
         device = ("live", "device", 0)
-        calls: dict[str, tuple[str, tuple[fuzz_calls.Recipe, ...]]] = {
+        calls: dict[str, tuple[str, tuple[fuzz_choices.Recipe, ...]]] = {
             "device": ("ingot_device_open", (("plain", 0), plain, made)),
             "library": (
                 "ingot_library_compile",
-                (device, ("text", fuzz_calls.SOURCES[0].encode()), ("null",), made),
+                (device, ("text", fuzz_choices.SOURCES[0].encode()), ("null",), made),
             ),
             "kernel": ("ingot_library_get_kernel", (("live", "library", 0), ("text", b"one"), made)),
             "buffer": (
@@ -155,7 +156,7 @@ class Fuzzer:
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
         }  # fmt: skip
         if kind == "bound_kernel":  # of a kernel that takes nothing
-            source, library = ("text", fuzz_calls.SOURCES[6].encode()), ("result", "ingot_library")
+            source, library = ("text", fuzz_choices.SOURCES[6].encode()), ("result", "ingot_library")
             self.make(Call(self, "ingot_library_compile", (device, source, ("null",), library)))
             kernel = ("live", "library", -1), ("text", b"none"), ("result", "ingot_kernel")
             self.make(Call(self, "ingot_library_get_kernel", kernel))
@@ -170,9 +171,9 @@ class Fuzzer:
 
     def work(self, kernel: str) -> None:
         """Good calls from source to submission, whose end nobody waits for."""
-        source = next(source for source in fuzz_calls.SOURCES if f"void {kernel}(" in source).encode()
+        source = next(source for source in fuzz_choices.SOURCES if f"void {kernel}(" in source).encode()
         device = ("live", "device", 0)
-        steps: list[tuple[str, tuple[fuzz_calls.Recipe, ...]]] = [
+        steps: list[tuple[str, tuple[fuzz_choices.Recipe, ...]]] = [
             ("ingot_library_compile", (device, ("text", source), ("null",), ("result", "ingot_library"))),
             (
                 "ingot_library_get_kernel",
@@ -216,7 +217,7 @@ def run(fuzzer: Fuzzer, seconds: float, seed: int) -> None:
         phases=[hypothesis.Phase.generate],
     )
     @hypothesis.given(st.lists(fuzz_calls.CALL, min_size=10, max_size=40))
-    def program(calls: list[tuple[str, tuple[fuzz_calls.Recipe, ...]]]) -> None:
+    def program(calls: list[tuple[str, tuple[fuzz_choices.Recipe, ...]]]) -> None:
         for name, recipes in calls:
             fuzzer.call(name, recipes)
 

@@ -1,11 +1,11 @@
-"""The values that the recipes of `fuzz_calls` stand for."""
+"""The values that the recipes of `fuzz_choices` stand for."""
 
 from __future__ import annotations
 
 import tempfile
 from typing import TYPE_CHECKING, Any, Protocol
 
-import fuzz_calls
+import fuzz_choices
 from abi import HANDLE_TYPES, KINDS, region
 
 from ingot._native import ffi, lib
@@ -21,7 +21,7 @@ FILE.flush()
 MEMORY = ffi.new("uint8_t[]", 1 << 20)
 OUTPUT = ffi.new("char[]", 1 << 16)
 ITEM_SIZE = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4]
-LARGE = 1 << 12 if fuzz_calls.ON_GPU else 1 << 20
+LARGE = 1 << 12 if fuzz_choices.ON_GPU else 1 << 20
 
 
 class Pools(Protocol):
@@ -37,7 +37,7 @@ class Pools(Protocol):
 class Call:
     """The values that recipes stand for."""
 
-    def __init__(self, pools: Pools, name: str, recipes: tuple[fuzz_calls.Recipe, ...]) -> None:
+    def __init__(self, pools: Pools, name: str, recipes: tuple[fuzz_choices.Recipe, ...]) -> None:
         self.pools = pools
         self.name = name
         self.recipes = recipes
@@ -159,7 +159,7 @@ class Call:
         self.keep.append(array)
         return array
 
-    def _buffers(self, recipes: list[fuzz_calls.Recipe]) -> Any:
+    def _buffers(self, recipes: list[fuzz_choices.Recipe]) -> Any:
         handles = [getattr(self, f"_{recipe[0]}")(*recipe[1:]) for recipe in recipes]
         self.keep.append(ffi.new("ingot_buffer[64]", handles))
         return self.keep[-1]

@@ -158,7 +158,7 @@ def test_threadgroup_memory_and_long_values(device: ingot.Device) -> None:
     assert np.array_equal(out.numpy(), np.arange(3000))
 
 
-def test_c65_a_call_has_run_when_it_returns(device: ingot.Device, saxpy: Saxpy) -> None:
+def test_c65_a_call_has_run_when_it_returns(saxpy: Saxpy) -> None:
     submission = saxpy.kernel(saxpy.x, saxpy.y, a=2.0, grid=8)
     assert saxpy.y.numpy().tolist() == [2 * n for n in range(8)]
     assert submission.done()

@@ -85,9 +85,7 @@ def test_mapped_buffers_are_not_used(device: ingot.Device, library: ingot.Librar
         encoder.discard()
 
 
-@pytest.mark.parametrize(
-    "uses", [5, [5], [()], ["rw"], [("x", "r")], "x", [(None, "r")], {"x": "r"}], ids=lambda uses: repr(uses)
-)
+@pytest.mark.parametrize("uses", [5, [5], [()], ["rw"], [("x", "r")], "x", [(None, "r")], {"x": "r"}], ids=repr)
 def test_what_is_no_use_is_refused(device: ingot.Device, library: ingot.Library, uses: Any) -> None:
     y = device.zeros(4)
     with device.encoder() as encoder:

@@ -173,7 +173,7 @@ def bound_kernels(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -
         encoder.dispatch(kernel, x, grid=4, uses=uses)
         encoder.commit()
     kernel.bind(x, uses=[(x, "x")])  # type: ignore[list-item]
-    bound(x, grid=4)  # type: ignore[call-arg]
+    bound(a=2.0)  # type: ignore[call-arg]
 
 
 def errors(error: ingot.CompileError) -> None:

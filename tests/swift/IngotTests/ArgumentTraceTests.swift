@@ -5,10 +5,14 @@
 
   /// How often Metal is told what it knows, as the software device sees it.
   @Suite struct ArgumentTraceTests {
-    @Test("A text is compiled once, whatever the number of kernels asked of it by name") func compiledOnce() throws {
+    @Test("A text is compiled once, whatever the number of kernels asked of it by name") func compiledOnce()
+      throws
+    {
       let lines = try softwareTrace(of: ["device makeLibrary", "device makeComputePipelineState"]) { device in
         for _ in 0..<2 {
-          for name in ["copy", "increment", "twice", "positions"] { _ = try device.kernel(name, of: Sources.steps) }
+          for name in ["copy", "increment", "twice", "positions"] {
+            _ = try device.kernel(name, of: Sources.steps)
+          }
         }
         _ = try device.prepare(["copy", "twice"].map { KernelRequest($0, of: Sources.steps) })
       }

@@ -29,7 +29,9 @@ struct BoundKernelTests {
     #expect(bound.kernel === saxpy && bound.buffers.map(\.id) == [x.id, y.id])
   }
 
-  @Test("Bound and other dispatches may be mixed: nobody's bindings are taken for another's") func mixed() throws {
+  @Test("Bound and other dispatches may be mixed: nobody's bindings are taken for another's") func mixed()
+    throws
+  {
     let (once, back) = try (saxpy.bind(x, y, .float(1)), saxpy.bind(y, x, .float(1)))
     let encoder = device.encoder()
     var (a, b): ([Float], [Float]) = ([1, 2, 3, 4], [10, 20, 30, 40])
@@ -48,7 +50,8 @@ struct BoundKernelTests {
     #expect(try x.values(of: Float.self) == a && y.values(of: Float.self) == b)
   }
 
-  @Test("Barriers and results are those of the same program with arguments", arguments: 0..<12 as Range<UInt64>)
+  @Test(
+    "Barriers and results are those of the same program with arguments", arguments: 0..<12 as Range<UInt64>)
   func randomPrograms(seed: UInt64) throws {
     var generator = SplitMix(state: seed)
     let copy = try device.kernel("copy", of: Sources.steps)
@@ -56,7 +59,10 @@ struct BoundKernelTests {
     // Windows that overlap or not, and few pairs of them, so that many are repeated.
     let windows = try memory.map { memory in try (0..<5).map { try memory[$0 * 8..<$0 * 8 + 16] } }
     let pairs = (0..<4).map { _ in
-      (windows[0][Int.random(in: 0..<5, using: &generator)], windows[1][Int.random(in: 0..<5, using: &generator)])
+      (
+        windows[0][Int.random(in: 0..<5, using: &generator)],
+        windows[1][Int.random(in: 0..<5, using: &generator)]
+      )
     }
     let bound = try pairs.map { try copy.bind($0.0, $0.1) } + pairs.map { try copy.bind($0.1, $0.0) }
     let (plain, ahead) = (device.encoder(ordering: .automatic), device.encoder(ordering: .automatic))
@@ -65,7 +71,8 @@ struct BoundKernelTests {
       let repeats = Int.random(in: 1...3, using: &generator)
       for _ in 0..<repeats { try plain.dispatch(copy, kernel.buffers[0], kernel.buffers[1], grid: 16) }
       switch Int.random(in: 0..<4, using: &generator) {
-      case 0: for _ in 0..<repeats { try ahead.dispatch(copy, kernel.buffers[0], kernel.buffers[1], grid: 16) }
+      case 0:
+        for _ in 0..<repeats { try ahead.dispatch(copy, kernel.buffers[0], kernel.buffers[1], grid: 16) }
       default: for _ in 0..<repeats { try ahead.dispatch(kernel, grid: 16) }
       }
       if Int.random(in: 0..<8, using: &generator) == 0 {
@@ -95,14 +102,18 @@ struct BoundKernelTests {
     let misaligned = try device.zeros([8], .float32).window(offset: 2, shape: [4], dtype: .float32)
     #expect(try refusal { try saxpy.bind(misaligned, y, .float(1)) }.contains("copy()"))
     let other = try Device.isolated()
-    #expect(try refusal { try saxpy.bind(other.zeros([4], .float32), y, .float(1)) }.contains("another device"))
+    #expect(
+      try refusal { try saxpy.bind(other.zeros([4], .float32), y, .float(1)) }.contains("another device"))
     let reverse = try device.kernel("reverse", of: Sources.threadgroups)
     let ints = try device.ints(0..<16)
-    #expect(try refusal { try reverse.bind(ints, .threadgroup(bytes: 1 << 30)) }.contains("threadgroup memory"))
+    #expect(
+      try refusal { try reverse.bind(ints, .threadgroup(bytes: 1 << 30)) }.contains("threadgroup memory"))
     #expect(try refusal { try reverse.bind(ints, ints) }.contains("threadgroup memory"))
   }
 
-  @Test("What a dispatch can still be refused for leaves the encoder as it was") func dispatchRefusals() throws {
+  @Test("What a dispatch can still be refused for leaves the encoder as it was") func dispatchRefusals()
+    throws
+  {
     let bound = try saxpy.bind(x, y, .float(1))
     let encoder = device.encoder()
     #expect(try failure { try encoder.dispatch(bound, grid: 0) }.kind == .argument)
@@ -115,7 +126,8 @@ struct BoundKernelTests {
     #expect(try failure { try encoder.dispatch(bound, grid: 4) }.kind == .state)
   }
 
-  @Test("It keeps its buffers and values; a reset of their pool takes the buffers, not the values") func lifetime() throws {
+  @Test("It keeps its buffers and values; a reset of their pool takes the buffers, not the values")
+  func lifetime() throws {
     let weigh = try device.kernel("weigh", of: Sources.weigh)
     let pool = Pool(device)
     let bound = try weigh.bind(.array((0..<2000).map(Float.init)), y)

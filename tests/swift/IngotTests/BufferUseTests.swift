@@ -34,7 +34,8 @@ import Testing
     let part = try large[10..<14]
     #expect(try part.gpuAddress == large.gpuAddress + 40)
     #expect(try large.gpuAddress % 4 == 0 && large.gpuAddress != 0)
-    try library.kernel("follow")(node(part, y), grid: 4, uses: [BufferUse(part, .read), BufferUse(y, .write)])
+    try library.kernel("follow")(
+      node(part, y), grid: 4, uses: [BufferUse(part, .read), BufferUse(y, .write)])
     #expect(try y.values(of: Float.self) == [20, 22, 24, 26])
     let lazy = try device.buffer([4], .float32, lazy: true)
     #expect(try lazy.gpuAddress != 0 && lazy.isAllocated)
@@ -137,7 +138,8 @@ import Testing
           try first.commit()
           let second = device.encoder()
           try second.dispatch(
-            library.kernel("number"), .uint64(x.gpuAddress), y, grid: 4, uses: declares ? [BufferUse(x, .read)] : [])
+            library.kernel("number"), .uint64(x.gpuAddress), y, grid: 4,
+            uses: declares ? [BufferUse(x, .read)] : [])
           try second.commit()
           gate.open()
           try device.synchronize()

@@ -69,12 +69,16 @@ import Testing
     let long = [Float](repeating: 9, count: 5000)
     let before = device.pool.statistics
     let encoder = device.encoder()
-    #expect(try failure { try encoder.dispatch(weigh, .array(long), grid: 4) }.message.contains("'out' not given"))
+    #expect(
+      try failure { try encoder.dispatch(weigh, .array(long), grid: 4) }.message.contains("'out' not given"))
     #expect(try failure { try encoder.dispatch(weigh, .array(long), out, grid: 0) }.kind == .argument)
     #expect(
-      try failure { try encoder.dispatch(weigh, .array([Int32](repeating: 9, count: 5000)), out, grid: 4) }.kind
+      try failure { try encoder.dispatch(weigh, .array([Int32](repeating: 9, count: 5000)), out, grid: 4) }
+        .kind
         == .argument)
-    #expect(try failure { try encoder.dispatch(weigh, out, .array(long), grid: 4) }.message.contains("needs a buffer"))
+    #expect(
+      try failure { try encoder.dispatch(weigh, out, .array(long), grid: 4) }.message.contains(
+        "needs a buffer"))
     #expect(device.pool.statistics == before)
   }
 
