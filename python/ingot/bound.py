@@ -39,25 +39,23 @@ class BoundKernel(Unpicklable):
             encoder.commit_and_wait()
     """
 
-    __slots__ = ("_encode_along", "_encode_over", "_handle", "_kernel")
+    __slots__ = ("_handle", "_kernel")
 
     def __init__(self, kernel: Kernel, handle: _native.Handle) -> None:
         self._kernel = kernel
         self._handle = handle
 
-        def along(
-            encoder: _native.Handle, threads: int, args: Sequence[object], named: Mapping[str, object]
-        ) -> int | None:
-            return None if args or named else dispatch_bound_along(encoder, handle, threads)
+    # What an encoder calls, as of a kernel; None if it is not a call without arguments.
 
-        def over(
-            encoder: _native.Handle, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]
-        ) -> int | None:
-            return None if args or named else dispatch_bound(encoder, handle, *extents)
+    def _encode_along(
+        self, encoder: _native.Handle, threads: int, args: Sequence[object], named: Mapping[str, object]
+    ) -> int | None:
+        return None if args or named else dispatch_bound_along(encoder, self._handle, threads)
 
-        # What an encoder calls, as of a kernel.
-        self._encode_along = along
-        self._encode_over = over
+    def _encode_over(
+        self, encoder: _native.Handle, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]
+    ) -> int | None:
+        return None if args or named else dispatch_bound(encoder, self._handle, *extents)
 
     @property
     def kernel(self) -> Kernel:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, Type
 import numpy as np
 
 from ingot import _native, _native_bound, dtypes
-from ingot._native import encoder_dispatch, encoder_release, lib
+from ingot._native import dispatch_bound_along, encoder_dispatch, encoder_release, lib
 from ingot.bound import BoundKernel, used
 from ingot.buffer import Buffer
 from ingot.errors import (
@@ -145,10 +145,12 @@ class CommandEncoder(Unpicklable):
             self._dispatch_using(kernel, _extents(grid, groups, group), args, named, uses)
             return
         try:
-            if type(grid) is int and groups is None and group is None:
-                status = kernel._encode_along(self._handle, grid, args, named)
-            else:
+            if type(grid) is not int or groups is not None or group is not None:
                 status = kernel._encode_over(self._handle, _extents(grid, groups, group), args, named)
+            elif type(kernel) is BoundKernel and not args and not named:
+                status = dispatch_bound_along(self._handle, kernel._handle, grid)
+            else:
+                status = kernel._encode_along(self._handle, grid, args, named)
         except UNFIT:
             status = None
         if status != _OK:

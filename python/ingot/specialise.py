@@ -95,11 +95,14 @@ def write(binder: Binder, kernel: _native.Handle, args: Sequence[object], named:
             scope[f"fitting{position}"] = spelled.fitting
             checks.append(f"type(p{position}) not in fitting{position}")
     packing = struct.Struct("=" + "".join(formats))
+    handles = [f"p{n}._buffer" if isinstance(value, Buffer) else "null" for n, value in enumerate(given)]
+    while handles and handles[-1] == "null":  # what is not there need not be said
+        handles.pop()
     scope["pack"] = packing.pack
     source = _SOURCE.format(
         prologue="\n    ".join(_prologue(binder, args, named, checks)),
-        handles=", ".join(f"p{n}._buffer" if isinstance(value, Buffer) else "null" for n, value in enumerate(given)),
-        count=len(given),
+        handles=", ".join(handles),
+        count=len(handles),
         values=f"pack({', '.join(packed)})" if packed else "b''",
         nbytes=packing.size,
     )
