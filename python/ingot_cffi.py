@@ -26,8 +26,10 @@ static ingot_buffer new_empty_of_pool(ingot_pool pool, int32_t dtype, uint64_t c
 }
 
 static ingot_status dispatch_along(
-    ingot_encoder encoder, ingot_kernel kernel, const ingot_buffer *buffers, uint64_t buffer_count,
-    const void *values, uint64_t values_nbytes, uint64_t threads) {
+    ingot_encoder encoder, ingot_kernel kernel, ingot_buffer b0, ingot_buffer b1, ingot_buffer b2, ingot_buffer b3,
+    uint64_t buffer_count, const void *values, uint64_t values_nbytes, uint64_t threads) {
+  ingot_buffer buffers[4];
+  buffers[0] = b0, buffers[1] = b1, buffers[2] = b2, buffers[3] = b3;
   return ingot_encoder_dispatch(
       encoder, kernel, buffers, buffer_count, values, values_nbytes, INGOT_GRID_THREADS, threads, 1, 1, 0, 0, 0);
 }

@@ -31,10 +31,15 @@ _FITTING: Final = {
     for code, form in dtypes.FORMATS.items()
 }
 
+# A list of handles costs more than handles that are arguments, of which the border takes so many.
+_FEW: Final = 4
+_ALONG: Final = "dispatch_along(encoder, kernel, {handles}, {count}, {values}, {nbytes}, grid)"
+_ALONG_MANY: Final = "dispatch(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, 0, grid, 1, 1, 0, 0, 0)"
+
 _SOURCE: Final = """
 def encode(encoder, grid, args, named):
     {prologue}
-    return dispatch_along(encoder, kernel, [{handles}], {count}, {values}, {nbytes}, grid)
+    return {along}
 
 def encode_over(encoder, extents, args, named):
     {prologue}
@@ -99,12 +104,17 @@ def write(binder: Binder, kernel: _native.Handle, args: Sequence[object], named:
     while handles and handles[-1] == "null":  # what is not there need not be said
         handles.pop()
     scope["pack"] = packing.pack
+    parts = {
+        "count": len(handles),
+        "values": f"pack({', '.join(packed)})" if packed else "b''",
+        "nbytes": packing.size,
+    }
+    few = [*handles, *["null"] * (_FEW - len(handles))]
     source = _SOURCE.format(
         prologue="\n    ".join(_prologue(binder, args, named, checks)),
+        along=(_ALONG if len(few) == _FEW else _ALONG_MANY).format(handles=", ".join(few), **parts),
         handles=", ".join(handles),
-        count=len(handles),
-        values=f"pack({', '.join(packed)})" if packed else "b''",
-        nbytes=packing.size,
+        **parts,
     )
     exec(source, scope)  # noqa: S102, the text is ours, and names of arguments are in it as literals only
     return Encode(scope["encode"], scope["encode_over"])

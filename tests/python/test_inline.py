@@ -100,3 +100,16 @@ def test_structs_of_another_layout_are_refused(device: ingot.Device) -> None:
         encoder.dispatch(library.kernel("place"), out, value, grid=1)
         encoder.commit_and_wait()
     assert out.numpy()[0] == 7
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
+def test_any_number_of_buffers(device: ingot.Device, count: int) -> None:
+    names = [f"b{n}" for n in range(count)]
+    parameters = ", ".join(f"device const float *{name}" for name in names)
+    source = f"kernel void sum(device float *out, {parameters}, constant float &more) {{ *out = more + *{' + *'.join(names)}; }}"
+    kernel, out = device.compile(source).kernel("sum"), device.zeros(1)
+    buffers = [device.full(1, 10.0**n) for n in range(count)]
+    for _ in range(3):  # the first call of a shape takes another way than the next
+        kernel(out, *buffers, 0.5, grid=1)
+        kernel(out, *buffers[:-1], more=0.5, grid=1, **{names[-1]: buffers[-1]})
+        assert out.numpy()[0] == np.float32(0.5 + sum(10.0**n for n in range(count)))
