@@ -34,6 +34,15 @@ from fuzz_choices import (
 )
 from hypothesis import strategies as st
 
+# Arguments of a kernel, and what it runs over.
+GIVEN = (
+    mostly(buffers(), [("null",)]),
+    number(1, 2, 2, 3),
+    mostly(values(), [("null",)]),
+    mostly([("values_nbytes",)], number(0, 12, 20)),
+)
+EXTENTS = (number(0, 1, bits=32), *[GRID] * 3, *[GROUP] * 3)
+
 CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_last_error": (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t")),
     "ingot_last_error_info": (struct("error_info"),),
@@ -200,10 +209,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_kernel_release": (handle("kernel"),),
     "ingot_kernel_bind": (
         handle("kernel"),
-        mostly(buffers(), [("null",)]),
-        number(1, 2, 2, 3),
-        mostly(values(), [("null",)]),
-        mostly([("values_nbytes",)], number(0, 12, 20)),
+        *GIVEN,
         *uses(),
         result("ingot_bound_kernel"),
     ),
@@ -213,32 +219,20 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_encoder_dispatch": (
         handle("encoder"),
         handle("kernel"),
-        mostly(buffers(), [("null",)]),
-        number(1, 2, 2, 3),
-        mostly(values(), [("null",)]),
-        mostly([("values_nbytes",)], number(0, 12, 20)),
-        number(0, 1, bits=32),
-        *[GRID] * 3,
-        *[GROUP] * 3,
+        *GIVEN,
+        *EXTENTS,
     ),
     "ingot_encoder_dispatch_using": (
         handle("encoder"),
         handle("kernel"),
-        mostly(buffers(), [("null",)]),
-        number(1, 2, 2, 3),
-        mostly(values(), [("null",)]),
-        mostly([("values_nbytes",)], number(0, 12, 20)),
+        *GIVEN,
         *uses(),
-        number(0, 1, bits=32),
-        *[GRID] * 3,
-        *[GROUP] * 3,
+        *EXTENTS,
     ),
     "ingot_encoder_dispatch_bound": (
         handle("encoder"),
         handle("bound_kernel"),
-        number(0, 1, bits=32),
-        *[GRID] * 3,
-        *[GROUP] * 3,
+        *EXTENTS,
     ),
     "ingot_encoder_barrier": (handle("encoder"), mostly(buffers(), [("null",)]), COUNT),
     "ingot_encoder_copy": (handle("encoder"), handle("buffer"), handle("buffer")),

@@ -9,12 +9,7 @@ struct BoundKernelTests {
   let x: Buffer
   let y: Buffer
 
-  init() throws {
-    device = try Device.isolated()
-    saxpy = try device.kernel("saxpy", of: Sources.saxpy)
-    x = try device.array([1, 2, 3, 4] as [Float])
-    y = try device.array([10, 20, 30, 40] as [Float])
-  }
+  init() throws { (device, saxpy, x, y) = try saxpyOnItsOwnDevice() }
 
   @Test("A dispatch does what one with arguments does", arguments: [Ordering.automatic, .serial])
   func dispatches(ordering: Ordering) throws {

@@ -10,10 +10,8 @@ struct KernelCallTests {
   let y: Buffer
 
   init() throws {
-    device = try Device.isolated()
-    saxpy = try device.kernel("saxpy", of: Sources.saxpy)
-    x = try device.array([1, 2, 3, 4] as [Float])
-    y = try device.zeros([4], .float32)
+    (device, saxpy, x, y) = try saxpyOnItsOwnDevice()
+    try y.fill(Float(0))
   }
 
   @Test("C65: a call has run when it returns, and gives its submission, labelled with the kernel's name")

@@ -117,6 +117,15 @@ final class Gate: @unchecked Sendable {
   func open() { event.signaledValue = 1 }
 }
 
+/// A device with saxpy and two buffers of four elements, a common start of a suite.
+func saxpyOnItsOwnDevice() throws -> (device: Device, saxpy: Kernel, x: Buffer, y: Buffer) {
+  let device = try Device.isolated()
+  return try (
+    device, device.kernel("saxpy", of: Sources.saxpy), device.array([1, 2, 3, 4] as [Float]),
+    device.array([10, 20, 30, 40] as [Float])
+  )
+}
+
 extension Device {
   /// The buffer `values` of ints, a common start of a test.
   func ints(_ values: Range<Int32>, label: String? = nil) throws -> Buffer {
