@@ -106,7 +106,8 @@ def test_structs_of_another_layout_are_refused(device: ingot.Device) -> None:
 def test_any_number_of_buffers(device: ingot.Device, count: int) -> None:
     names = [f"b{n}" for n in range(count)]
     parameters = ", ".join(f"device const float *{name}" for name in names)
-    source = f"kernel void sum(device float *out, {parameters}, constant float &more) {{ *out = more + *{' + *'.join(names)}; }}"
+    terms = " + *".join(names)
+    source = f"kernel void sum(device float *out, {parameters}, constant float &more) {{ *out = more + *{terms}; }}"
     kernel, out = device.compile(source).kernel("sum"), device.zeros(1)
     buffers = [device.full(1, 10.0**n) for n in range(count)]
     for _ in range(3):  # the first call of a shape takes another way than the next
