@@ -33,6 +33,10 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
+  /// There if each dispatch is timed.
+  @exclusivity(unchecked) var sampler: DispatchSampler?
+  /// When the first dispatch was encoded, if somebody profiles.
+  @exclusivity(unchecked) private var began: UInt64?
 
   enum Phase: UInt8, AtomicRepresentable {
     case encoding, busy, committed, discarded
@@ -40,12 +44,13 @@ public final class CommandEncoder: @unchecked Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering) {
+  init(device: Device, label: String?, ordering: Ordering, profile: Bool = false) {
     self.device = device
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
     id = Self.identifiers.next()
+    if profile { sampler = withAutoreleasePool { DispatchSampler(device.metalDevice) } }
     LiveObjects.Counters.encoders.increment()
   }
 
@@ -91,8 +96,7 @@ extension CommandEncoder {
   func begin() throws(IngotError) -> any MTLComputeCommandEncoder {
     let commandBuffer = try beginCommandBuffer()
     let encoder = withAutoreleasePool {
-      let encoder = commandBuffer.makeComputeCommandEncoder(
-        dispatchType: ordering == .serial ? .serial : .concurrent)
+      let encoder = makePass(in: commandBuffer)
       if let label { encoder?.label = label }
       return encoder
     }
@@ -103,6 +107,7 @@ extension CommandEncoder {
 
   private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
+    began = Profiler.clock
     try device.queue.slots.take()
     let made = withAutoreleasePool {
       let made = device.queue.metal.makeCommandBuffer()
@@ -127,10 +132,12 @@ extension CommandEncoder {
   @discardableResult
   public func commit() throws(IngotError) -> Submission {
     try enter()
+    let start = Profiler.clock
     do throws(IngotError) {
       try uses.checkFiles(name)
       let submission = try withAutoreleasePool { () throws(IngotError) in try submit(beginCommandBuffer()) }
       leave(.committed)
+      if let start { Profiler.record(submission.work, encodedFrom: began, committedFrom: start) }
       return submission
     } catch {
       leave()
@@ -157,8 +164,8 @@ extension CommandEncoder {
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
     let queue = device.queue
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
-    if let computeEncoder { uses.updateFences(computeEncoder) }
-    computeEncoder?.endEncoding()
+    endPass()
+    sampler?.resolve(in: commandBuffer)
     uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
@@ -169,7 +176,7 @@ extension CommandEncoder {
 
   /// From here on the host is told that the work is under way.
   private func enrol(in queue: SubmissionQueue) -> Work {
-    let work = queue.enrol(label: label ?? "", uses: uses)
+    let work = queue.enrol(label: label ?? "", uses: uses, sampler: sampler)
     for use in uses.storages { use.storage.stamp(work.ticket, of: queue, use.bytes) }
     return work
   }
@@ -177,6 +184,7 @@ extension CommandEncoder {
   private func drop() {
     commandBuffer = nil
     computeEncoder = nil
+    sampler = nil
   }
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.

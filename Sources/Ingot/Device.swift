@@ -52,7 +52,7 @@ public final class Device: @unchecked Sendable {
     maxThreadgroupMemory = metal.maxThreadgroupMemoryLength
     maxThreadsPerThreadgroup = Extent(metal.maxThreadsPerThreadgroup)
     id = Self.identifiers.next()
-    queue = try SubmissionQueue(of: metal)
+    queue = try SubmissionQueue(of: metal, id: id)
     sets = QueueSets(of: metal, queue: queue.metal)
     keeper = KeepAlive(sets, time: time)
     queue.keepAlive = keeper
@@ -95,9 +95,13 @@ public final class Device: @unchecked Sendable {
 
   /// Starts an encoder, which becomes one command buffer.
   ///
-  /// `INGOT_ORDERING` in the environment overrides `ordering`.
-  public func encoder(label: String? = nil, ordering: Ordering = .automatic) -> CommandEncoder {
-    CommandEncoder(device: self, label: label, ordering: configuration.ordering ?? ordering)
+  /// `INGOT_ORDERING` in the environment overrides `ordering`. With `profile` each dispatch is timed on the GPU
+  /// (`Submission.dispatchTimes`) and has a compute pass of its own for it, so that no two overlap and all take longer.
+  public func encoder(
+    label: String? = nil, ordering: Ordering = .automatic, profile: Bool = false
+  ) -> CommandEncoder {
+    CommandEncoder(
+      device: self, label: label, ordering: configuration.ordering ?? ordering, profile: profile)
   }
 
   /// Compiles MSL (`makeLibrary(source:options:)`), once per text and options; later calls return the same library.

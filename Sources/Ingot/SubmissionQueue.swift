@@ -9,6 +9,7 @@ final class SubmissionQueue: @unchecked Sendable {
 
   let metal: any MTLCommandQueue
   let slots = CommandSlots()
+  let track: QueueTrack
   /// Is told when work begins and when all of it has ended. Set before the first submission.
   var keepAlive: KeepAlive?
 
@@ -25,20 +26,21 @@ final class SubmissionQueue: @unchecked Sendable {
   /// Every ticket up to this one has finished.
   private let finishedThrough = Atomic<UInt64>(0)
 
-  init(of device: any MTLDevice) throws(IngotError) {
+  init(of device: any MTLDevice, id: UInt64) throws(IngotError) {
     guard let metal = device.makeCommandQueue() else {
       throw IngotError(.outOfMemory, "Metal gives no command queue for \(device.name)")
     }
     self.metal = metal
+    track = QueueTrack(deviceID: id, deviceName: device.name)
     metal.label = "ingot"
   }
 
   /// Makes work with the next ticket, which is unfinished from now on.
-  func enrol(label: String, uses: EncoderUses) -> Work {
+  func enrol(label: String, uses: EncoderUses, sampler: DispatchSampler?) -> Work {
     slots.commit()
     return state.withLock { state in
       state.lastTicket += 1
-      let work = Work(ticket: state.lastTicket, label: label, uses: uses)
+      let work = Work(ticket: state.lastTicket, label: label, uses: uses, sampler: sampler, track: track)
       if state.unfinished.isEmpty { keepAlive?.workBegins() }
       state.unfinished.append(work)
       return work

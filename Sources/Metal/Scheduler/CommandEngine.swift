@@ -46,7 +46,9 @@ final class InOrderEngine: CommandEngine {
       case .waitForEvent: if !command.record(EventCommand.self).pointee.hasCome { return }
       case .beginEncoder: begin(command.record(BeginEncoderCommand.self).pointee)
       default:
-        current.failure = runner.run(command, samples).map { current.report($0, faulted: encoder, before: .completed) }
+        current.failure = runner.run(command, samples).map {
+          current.report($0, faulted: encoder, before: .completed)
+        }
       }
       cursor = command.pointee.next
     }

@@ -229,7 +229,9 @@ extension SoftwareCommandBuffer {
     return encoder
   }
 
-  private func beginEncoding(isSerial: Bool, samples: EncoderSamples? = nil) -> UnsafeMutablePointer<CommandStream> {
+  private func beginEncoding(isSerial: Bool, samples: EncoderSamples? = nil) -> UnsafeMutablePointer<
+    CommandStream
+  > {
     guard !isEncoding else {
       misuse(
         "-[_MTLCommandBuffer setCurrentCommandEncoder:]",
