@@ -325,10 +325,12 @@ def kernel_argument(kernel: Handle, position: int) -> Struct:
 # ---- Encoders and submissions ----------------------------------------------------------------------------------
 
 
-def create_encoder(device: Handle, label: str | None, ordering: int) -> Handle:
+def create_encoder(device: Handle, label: str | None, ordering: int, *, profile: bool) -> Handle:
     """An encoder, which the caller releases."""
     encoder = ffi.new("ingot_encoder *")
     check(lib.ingot_encoder_create(device, optional(label, "the label"), ordering, encoder))
+    if profile:
+        check(lib.ingot_encoder_time_dispatches(encoder[0]))
     return encoder[0]
 
 

@@ -78,14 +78,16 @@ class CommandEncoder(Unpicklable):
 
     __slots__ = ("_device", "_handle", "_is_open", "_label", "_submission")
 
-    def __init__(self, device: Device, label: str | None, ordering: Ordering) -> None:
+    def __init__(self, device: Device, label: str | None, ordering: Ordering, *, profile: bool = False) -> None:
         self._is_open = False  # __del__ looks at these two, even if the next lines raise
         self._submission: Submission | None = None
         if not isinstance(ordering, str) or ordering not in _ORDERINGS:
             raise ArgumentError(f"ordering is {shown(ordering)}; it can be {', '.join(map(repr, _ORDERINGS))}")
+        if not isinstance(profile, bool):
+            raise ArgumentError(f"profile is {shown(profile)}; it is True or False")
         self._device = device
         self._label = label
-        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
+        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering], profile=profile)
         self._is_open = True
 
     @property

@@ -34,7 +34,11 @@ OPTIONAL = {
     "ingot_buffer_map": {4},
     "ingot_encoder_create": {1},
     "ingot_encoder_commit": {1},
+    "ingot_profile_get_table": {1, 3},
+    "ingot_profile_get_trace": {1, 3},
 }
+# A capture takes a Mac whose process was started for it; then the second of them succeeds as well.
+REFUSED = {"ingot_device_start_capture", "ingot_device_stop_capture"}
 # Their pointers to buffers are no results.
 TAKE_HANDLES = {
     "ingot_encoder_barrier",
@@ -78,7 +82,8 @@ def test_good_call(live: Live, name: str) -> None:
     arguments = live.arguments(name)
     if name.endswith("_release"):
         arguments = [live.make(name.removeprefix("ingot_").removesuffix("_release"))]
-    assert getattr(lib, name)(*arguments) == lib.INGOT_OK, text()
+    status = getattr(lib, name)(*arguments)
+    assert status == (lib.INGOT_ERROR_STATE if name in REFUSED else lib.INGOT_OK), text()
     drop_results(name, arguments)
 
 
