@@ -10,9 +10,7 @@ extension Device {
   ///
   /// Wait for submissions within `body`. The capture ends with it, also if it throws. Throws as `startCapture(to:)`.
   public func capture<R>(to path: String, _ body: () throws -> R) throws -> R {
-    try startCapture(to: path)
-    defer { try? stopCapture() }
-    return try body()
+    try Captures.ofProcess.around(self, path, body)
   }
 
   /// Begins a capture, which `stopCapture()` ends.
@@ -60,6 +58,13 @@ final class Captures: Sendable {
       withAutoreleasePool { tool.stop() }
       captured = nil
     }
+  }
+
+  func around<R>(_ device: Device, _ path: String, _ body: () throws -> R) throws -> R {
+    try start(device, path)
+    // It fails only if the body has stopped it.
+    defer { try? stop(device) }
+    return try body()
   }
 
   func isUnderWay(on device: Device) -> Bool { captured.withLock { $0 === device } }

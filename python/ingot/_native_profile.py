@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingot._native import Handle, Struct, check, encoded, ffi, lib, string, struct, text
+from ingot._ingot import ffi
+from ingot._native import Handle, Struct, check, encoded, lib, string, struct, text
 
 
 class DispatchTime(NamedTuple):
@@ -23,7 +25,8 @@ class DispatchTime(NamedTuple):
         return None if self.start is None or self.end is None else self.end - self.start
 
 
-class ProfileGroup(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProfileGroup:
     """All events of a profile of one kind and name. Times are in seconds."""
 
     kind: str

@@ -26,8 +26,8 @@ def capture(path: str | os.PathLike[str], device: Device | None = None) -> Itera
 
     Raises:
         ArgumentError: The path does not end in `.gputrace`, or something is there.
-        StateError: A capture is under way in the process, or there can be none: on Linux, and on a Mac if the process was
-            started without `METAL_CAPTURE_ENABLED=1` in its environment.
+        StateError: A capture is under way in the process, or there can be none: on Linux, and on a Mac if the process
+            was started without `METAL_CAPTURE_ENABLED=1` in its environment.
 
     Example:
         with ingot.capture("saxpy.gputrace"):

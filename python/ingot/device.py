@@ -284,8 +284,8 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         By default dispatches behave as if they ran one after another, while independent ones may overlap;
         `ordering="serial"` runs them one after another, and `"manual"` leaves their order to `CommandEncoder.barrier`;
         `INGOT_ORDERING` in the environment overrides all. The label is in every error that its work leads to.
-        With `profile=True` each dispatch is timed on the GPU (`Submission.dispatch_times`); it has a compute pass of its
-        own for that, so that no two overlap and all take longer.
+        With `profile=True` each dispatch is timed on the GPU (`Submission.dispatch_times`); it has a compute pass of
+        its own for that, so that no two overlap and all take longer.
         """
         return CommandEncoder(self, label, ordering, profile=profile)
 

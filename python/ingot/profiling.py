@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
@@ -15,6 +14,7 @@ from ingot.device import Device
 from ingot.errors import ArgumentError, Unpicklable, shown
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
     from typing import TextIO
 
@@ -27,10 +27,10 @@ __all__ = ["Profile", "ProfileGroup", "profile"]
 class Profile(Unpicklable):
     """Records what Ingot does while a `with` block runs, in all threads; `ingot.profile` makes it.
 
-    It records encoders from their first dispatch to their commit, commits, waits, compilations, pipelines and submissions
-    on the GPU; dispatches of encoders made with `profile=True`, too. What began before the block, or ends after it, is
-    left out: wait for submissions within. It can be entered again, and goes on then; `reset()` forgets. Several profiles
-    may record at a time, each for itself.
+    It records encoders from their first dispatch to their commit, commits, waits, compilations, pipelines and
+    submissions on the GPU; dispatches of encoders made with `profile=True`, too. What began before the block, or ends
+    after it, is left out: wait for submissions within. It can be entered again, and goes on then; `reset()` forgets.
+    Several profiles may record at a time, each for itself.
 
     Example:
         with ingot.profile("trace.json") as profile:
@@ -112,8 +112,8 @@ def profile(
     """A profile, which records while its `with` block runs.
 
     Args:
-        path: Where the trace is written at the end of the block, as JSON for https://ui.perfetto.dev and Chrome. What is
-            there is replaced when the block begins.
+        path: Where the trace is written at the end of the block, as JSON for https://ui.perfetto.dev and Chrome. What
+            is there is replaced when the block begins.
         device: Only what is done for this device is recorded; by default for all.
         limit: How many events are kept; later ones are counted.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import fuzz_profile
 from fuzz_choices import (
     CONTENTS,
     COUNT,
@@ -42,10 +43,6 @@ GIVEN = (
     mostly([("values_nbytes",)], number(0, 12, 20)),
 )
 EXTENTS = (number(0, 1, bits=32), *[GRID] * 3, *[GROUP] * 3)
-
-# Few events: a table of many takes longer than all other calls, and its groups fit into the array.
-PROFILE_LIMIT = mostly(plain(1, 7, 50), plain(0, 1 << 63, (1 << 64) - 1))
-OUTPUT = (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t"))
 
 CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_last_error": (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t")),
@@ -247,31 +244,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_submission_wait": (handle("submission"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
     "ingot_submission_get_info": (handle("submission"), struct("submission_info")),
     "ingot_submission_release": (handle("submission"),),
-    "ingot_encoder_time_dispatches": (handle("encoder"),),
-    "ingot_submission_get_profile": (handle("submission"), struct("submission_profile")),
-    "ingot_submission_get_dispatch_times": (
-        handle("submission"),
-        mostly([("array", "dispatch_time")], [("null",)]),
-        number(0, 1, 16),
-        result("uint64_t"),
-    ),
-    "ingot_profile_create": (PROFILE_LIMIT, result("ingot_profile")),
-    "ingot_device_create_profile": (handle("device"), PROFILE_LIMIT, result("ingot_profile")),
-    "ingot_profile_start": (handle("profile"),),
-    "ingot_profile_stop": (handle("profile"),),
-    "ingot_profile_reset": (handle("profile"),),
-    "ingot_profile_get_info": (handle("profile"), struct("profile_info")),
-    "ingot_profile_get_groups": (
-        handle("profile"),
-        mostly([("array", "profile_group")], [("null",)]),
-        number(0, 1, 16),
-        result("uint64_t"),
-    ),
-    "ingot_profile_get_table": (handle("profile"), *OUTPUT),
-    "ingot_profile_get_trace": (handle("profile"), *OUTPUT),
-    "ingot_profile_release": (handle("profile"),),
-    "ingot_device_start_capture": (handle("device"), text("/tmp/ingot-fuzz.gputrace", "", "/", "x.gputrace/")),
-    "ingot_device_stop_capture": (handle("device"),),
+    **fuzz_profile.CALLS,
     # No function, but a chain of good calls: what a dispatch needs all fits, and is committed.
     "work": (plain(*DISPATCHED),),
 }

@@ -115,6 +115,17 @@ private final class FakeTool: CaptureTool {
     #expect(tool.counts == [2, 1])
   }
 
+  @Test("It ends with the block, also by an error")
+  func endsWithTheBlock() throws {
+    struct Failure: Error {}
+    let tool = FakeTool()
+    let captures = Captures(tool)
+    #expect(throws: Failure.self) { try captures.around(device, path) { throw Failure() } }
+    #expect(!captures.isUnderWay(on: device) && tool.counts == [1, 1])
+    #expect(try captures.around(device, path) { captures.isUnderWay(on: device) })
+    #expect(tool.counts == [2, 2])
+  }
+
   @Test("It is only written to a new path that ends in .gputrace")
   func paths() throws {
     let tool = FakeTool()

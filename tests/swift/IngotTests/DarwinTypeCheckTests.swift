@@ -48,7 +48,8 @@
       let name = URL(filePath: stub).deletingPathExtension().lastPathComponent
       let result = try swiftc(
         [
-          "-emit-module", "-parse-as-library", "-swift-version", "6", "-module-name", name, "-emit-module-path",
+          "-emit-module", "-parse-as-library", "-swift-version", "6", "-module-name", name,
+          "-emit-module-path",
           folder.appending(path: "\(name).swiftmodule").path, stub,
         ] + metal)
       try #require(result.status == 0, "\(result.output)")
