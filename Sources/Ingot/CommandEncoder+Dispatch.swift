@@ -59,10 +59,7 @@ extension CommandEncoder {
       encoder.dispatchThreadgroups(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
     }
     dispatchCount += 1
-    if let sampler {
-      sampler.note(kernel)
-      endPass()
-    }
+    if isTimed { endTimedPass(of: kernel) }
   }
 
   @inline(__always)

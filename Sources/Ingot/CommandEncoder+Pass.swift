@@ -30,6 +30,18 @@ extension CommandEncoder {
     guard dispatchCount == 0 else {
       throw .state("\(name) has dispatches already; ask for their times before the first")
     }
-    if sampler == nil { sampler = withAutoreleasePool { DispatchSampler(device.metalDevice) } }
+    if !isTimed { sample() }
+  }
+
+  func sample() {
+    sampler = withAutoreleasePool { DispatchSampler(device.metalDevice) }
+    isTimed = true
+  }
+
+  /// Ends the pass that has the one dispatch.
+  @inline(never)
+  func endTimedPass(of kernel: Kernel) {
+    sampler?.note(kernel)
+    endPass()
   }
 }

@@ -33,7 +33,8 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
-  /// There if each dispatch is timed.
+  /// Whether each dispatch is timed; then there is a sampler, until the commit.
+  @exclusivity(unchecked) var isTimed = false
   @exclusivity(unchecked) var sampler: DispatchSampler?
   /// When the first dispatch was encoded, if somebody profiles.
   @exclusivity(unchecked) private var began: UInt64?
@@ -50,7 +51,7 @@ public final class CommandEncoder: @unchecked Sendable {
     self.ordering = ordering
     isTracked = ordering == .automatic
     id = Self.identifiers.next()
-    if profile { sampler = withAutoreleasePool { DispatchSampler(device.metalDevice) } }
+    if profile { sample() }
     LiveObjects.Counters.encoders.increment()
   }
 
