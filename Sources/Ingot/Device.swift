@@ -96,7 +96,7 @@ public final class Device: @unchecked Sendable {
   /// Starts an encoder, which becomes one command buffer.
   ///
   /// `INGOT_ORDERING` in the environment overrides `ordering`. With `profile` each dispatch is timed on the GPU
-  /// (`Submission.dispatchTimes`) and has a compute pass of its own for it, so that no two overlap and all take longer.
+  /// (`Submission.dispatchTimes`) and has a compute pass of its own for it, which makes all of them take longer.
   public func encoder(
     label: String? = nil, ordering: Ordering = .automatic, profile: Bool = false
   ) -> CommandEncoder {

@@ -89,7 +89,10 @@ extension DispatchSampler {
     // Newer GPUs resolve samples before they are written unless an event comes between.
     commandBuffer.encodeSignalEvent(event, value: 1)
     commandBuffer.encodeWaitForEvent(event, value: 1)
-    guard let blit = commandBuffer.makeBlitCommandEncoder() else { return }
+    guard let blit = commandBuffer.makeBlitCommandEncoder() else {
+      obstacle = "Metal gives no encoder to resolve the samples with"
+      return
+    }
     blit.label = "ingot.resolve"
     for (index, samples) in sampleBuffers.enumerated() {
       let dispatches = min(Self.dispatchesPerBuffer, count - index * Self.dispatchesPerBuffer)

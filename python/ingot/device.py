@@ -285,7 +285,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         `ordering="serial"` runs them one after another, and `"manual"` leaves their order to `CommandEncoder.barrier`;
         `INGOT_ORDERING` in the environment overrides all. The label is in every error that its work leads to.
         With `profile=True` each dispatch is timed on the GPU (`Submission.dispatch_times`); it has a compute pass of
-        its own for that, so that no two overlap and all take longer.
+        its own for that, which makes all of them take longer.
         """
         return CommandEncoder(self, label, ordering, profile=profile)
 

@@ -70,7 +70,7 @@ def test_c83_a_device_that_does_not_sample_gives_none(environment: dict[str, str
     program = f"""
 import numpy as np
 import ingot
-device = ingot.Device("software")
+device = ingot.Device()
 x = device.zeros((4,), np.float32)
 with device.encoder(profile=True) as encoder:
     encoder.dispatch(device.compile({SAXPY!r}).kernel("saxpy"), x, x, a=2.0, grid=4)

@@ -837,8 +837,8 @@ typedef struct ingot_submission_profile {
 } ingot_submission_profile;
 
 /*
- * Gives each dispatch of an encoder a compute pass of its own, around which the GPU's time is sampled. No two overlap then,
- * and all take longer. INGOT_ERROR_STATE after the first dispatch, and after the commit.
+ * Gives each dispatch of an encoder a compute pass of its own, around which the GPU's time is sampled; all of them take
+ * longer then. INGOT_ERROR_STATE after the first dispatch, and after the commit.
  */
 ingot_status ingot_encoder_time_dispatches(ingot_encoder _Nullable encoder);
 ingot_status ingot_submission_get_profile(

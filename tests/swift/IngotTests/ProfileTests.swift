@@ -93,8 +93,34 @@ import Testing
     #expect(gpu.start >= commit.start && wait.start >= commit.end && wait.duration >= 2_000_000)
     #expect(gpu.end <= wait.end + 1_000_000)
     #expect(Set([encode, commit, gpu, wait].map(\.submission)) == [1])
-    // The two waits followed one another at once, as slices of one do.
-    #expect(events[.wait]?.count == 1)
+  }
+
+  @Test("A wait in slices is one wait, unless something else is waited for, or it takes a pause")
+  func slices() {
+    let (track, other) = (QueueTrack(deviceID: 1, deviceName: "d"), QueueTrack(deviceID: 1, deviceName: "d"))
+    let recorder = ProfileRecorder(deviceID: nil, limit: 6)
+    recorder.begin(at: 0)
+    func wait(_ start: UInt64, thread: UInt64 = 1, submission: UInt64 = 1, _ track: QueueTrack) {
+      recorder.append(
+        ProfileEvent(
+          kind: .wait, name: "w", start: start, end: start + 100_000_000, track: track, thread: thread,
+          submission: submission))
+    }
+    wait(0, track)
+    wait(0, thread: 2, track)
+    wait(100_000_010, track)
+    wait(209_000_000, thread: 2, submission: 2, track)
+    wait(201_000_000, track)
+    wait(400_000_000, track)
+    wait(501_000_000, other)
+    wait(601_000_000, submission: 3, other)
+    let events = recorder.events
+    #expect(events.map(\.start) == [0, 0, 209_000_000, 400_000_000, 501_000_000, 601_000_000])
+    #expect(events[0].end == 301_000_000 && events[1].end == 100_000_000)
+    // The last one goes on where there is no room for another.
+    wait(702_000_000, submission: 3, other)
+    wait(0, thread: 3, track)
+    #expect(recorder.events.last?.end == 802_000_000 && recorder.dropped == 1)
   }
 
   @Test("Dispatches are recorded where they are timed")
