@@ -77,6 +77,24 @@ struct DispatchTimeTests {
     if submission.profileMethod?.hasPrefix("none") == false { #expect(submission.dispatchTimes.count == 5) }
   }
 
+  @Test("Bound kernels are bound anew, and what they reach through pointers is declared anew")
+  func boundKernelsAndUses() throws {
+    let (x, y) = (try device.array([1, 2, 3, 4] as [Float]), try device.zeros([4], .float32))
+    let follow = try device.kernel("follow", of: Sources.pointers)
+    let (there, back) = (
+      try device.array([x.gpuAddress, y.gpuAddress]), try device.array([y.gpuAddress, x.gpuAddress])
+    )
+    let bound = try follow.bind(there, uses: [BufferUse(x, .read), BufferUse(y, .write)])
+    let encoder = device.encoder(profile: true)
+    for _ in 0..<3 {
+      for _ in 0..<2 { try encoder.dispatch(bound, grid: 4) }
+      try encoder.dispatch(follow, back, grid: 4, uses: [BufferUse(y, .read), BufferUse(x, .write)])
+    }
+    let submission = try encoder.commitAndWait()
+    #expect(try x.values(of: Float.self) == [64, 128, 192, 256])
+    #expect(submission.dispatches == 9 && submission.barriers == 0)
+  }
+
   @Test("A discarded one leaves nothing")
   func discarded() throws {
     for _ in 0..<70 {
