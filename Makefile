@@ -14,7 +14,7 @@ endif
 SOURCES := Package.swift $(shell find Sources -type f) \
 	python/pyproject.toml python/setup.py python/ingot_cffi.py python/exports.map python/exports.txt
 
-.PHONY: all demo test test-validate lint bench clean check
+.PHONY: all demo test test-validate tsan lint bench clean check
 .NOTPARALLEL:
 
 all: $(VENV)/built
@@ -30,6 +30,10 @@ test: $(TESTABLE)
 # The same under Metal's own validation, on a Mac.
 test-validate: $(TESTABLE)
 	MTL_DEBUG_LAYER=1 MTL_SHADER_VALIDATION=1 $(RUN) tools/test.py
+
+# The Swift tests in which threads meet, with ThreadSanitizer.
+tsan: $(VENV)/ready
+	$(RUN) tools/tsan.py
 
 lint: $(VENV)/packages-build $(VENV)/packages-demo $(VENV)/packages-test $(VENV)/packages-lint
 	$(RUN) tools/lint.py

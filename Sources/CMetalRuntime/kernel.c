@@ -38,7 +38,8 @@ mtl_kernel mtl_kernel_load(void *object, const char *symbol, mtl_u32 entry_kind,
   mtl_kernel kernel = {.entry = dlsym(object, symbol), .entry_kind = entry_kind, .stack_bytes = stack_bytes};
   const mtl_runtime_table **table = dlsym(object, "mtl_runtime");
   if (!kernel.entry || !table) return (mtl_kernel){0};
-  *table = &mtl_host_runtime;
+  // Others may load the same object at the same time.
+  __atomic_store_n(table, &mtl_host_runtime, __ATOMIC_RELAXED);
   dl_iterate_phdr(visit, &kernel);
   return kernel;
 }
