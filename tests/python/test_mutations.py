@@ -220,6 +220,64 @@ RESIDENCY = [
 ]
 
 
+HAZARDS = "Ingot/HazardTracker.swift"
+CONFLICTS = "written.overlaps(start, end) || (writes && read.overlaps(start, end))"
+RECORD = """
+  }
+  /// Notes that a dispatch uses these bytes.
+  mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {"""
+COPY = """try dispatch(
+          kernel, buffers: buffers, values: values ?? UnsafeRawBufferPointer(start: nil, count: 0),
+          grid: .threads(Extent(threads)))"""
+ORDER = [
+    Mutation("no barrier for a read after a write", HAZARDS, CONFLICTS, "writes && read.overlaps(start, end)"),
+    Mutation("no barrier for a write after a read", HAZARDS, CONFLICTS, "written.overlaps(start, end)"),
+    Mutation(
+        # What writes may read as well, so what was written is noted as not read.
+        "no barrier for a write after a write",
+        HAZARDS,
+        f"{CONFLICTS} {RECORD} if reads {{",
+        f"writes ? read.overlaps(start, end) : {CONFLICTS} {RECORD} if reads && !writes {{",
+    ),
+    Mutation(
+        "no barrier between a copy or fill and what follows it",
+        "Ingot/CommandEncoder+Copy.swift",
+        COPY,
+        f"let before = hazards\n{COPY}\nhazards = before",
+    ),
+    Mutation(
+        "a barrier that the caller puts is none",
+        "Ingot/CommandEncoder+Barrier.swift",
+        "if let computeEncoder, dispatchCount > 0, ordering != .serial {",
+        "if let computeEncoder, dispatchCount > 0, ordering == .automatic {",
+    ),
+    Mutation(
+        "serial encoders are concurrent",
+        "Ingot/CommandEncoder.swift",
+        "dispatchType: ordering == .serial ? .serial : .concurrent",
+        "dispatchType: .concurrent",
+    ),
+    Mutation(
+        "Metal does not order encoders: memory is untracked",
+        "Ingot/Memory.swift",
+        "if let metal = metal.makeBuffer(length: length, options: .storageModeShared) {",
+        "if let metal = metal.makeBuffer(length: length, options: [.storageModeShared, .hazardTrackingModeUntracked]) {",
+    ),
+    Mutation(
+        "Metal does not order submissions: each has a queue of its own",
+        "Ingot/CommandEncoder.swift",
+        "let made = device.queue.metal.makeCommandBuffer()",
+        "let made = device.metalDevice.makeCommandQueue()?.makeCommandBuffer()",
+    ),
+    Mutation(
+        "the host does not wait for what writes the memory that it looks at",
+        "Ingot/CommandEncoder.swift",
+        "for use in uses.storages { use.storage.stamp(work.ticket, of: queue, use.bytes) }",
+        "",
+    ),
+]
+
+
 @pytest.fixture(scope="module")
 def workshop() -> Iterator[Workshop]:
     with tempfile.TemporaryDirectory() as folder:
@@ -244,6 +302,11 @@ def test_memory_model(workshop: Workshop, mutation: Mutation) -> None:
 @pytest.mark.parametrize(("test", "mutation"), RESIDENCY, ids=str)
 def test_residency(workshop: Workshop, test: str, mutation: Mutation) -> None:
     workshop.assert_noticed(mutation, f"test_residency.py::{test}")
+
+
+@pytest.mark.parametrize("mutation", ORDER, ids=str)
+def test_order_model(workshop: Workshop, mutation: Mutation) -> None:
+    workshop.assert_noticed(mutation, "test_order_model.py::test_programs_end_as_if_one_step_came_after_the_other")
 
 
 QUICK = "test_windows.py::test_iteration_and_membership"
