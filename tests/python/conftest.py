@@ -20,7 +20,7 @@ os.environ.setdefault("INGOT_SOFT_SEED", str(random.SystemRandom().randrange(1, 
 import ingot
 from ingot import _native
 
-LEFT_OUT: list[str] = []
+WANTED = "needs the software device"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -39,15 +39,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         marker = item.get_closest_marker("software")
         if marker is not None:
-            reason = f"needs the software device: {marker.kwargs['reason']}"
-            item.add_marker(pytest.mark.skip(reason=reason))
-            LEFT_OUT.append(f"{item.nodeid}: {reason}")
+            item.add_marker(pytest.mark.skip(reason=f"{WANTED}: {marker.kwargs['reason']}"))
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: the many collections to come need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if LEFT_OUT:
-        terminalreporter.write_line(f"left out, for want of the software device: {len(LEFT_OUT)}")
-        for line in LEFT_OUT:
+    """By what was reported: the tests may have run in other processes."""
+    skipped = terminalreporter.getreports("skipped")
+    left_out = [f"{report.nodeid}: {report.longrepr[2]}" for report in skipped if WANTED in str(report.longrepr)]
+    if left_out:
+        terminalreporter.write_line(f"left out, for want of the software device: {len(left_out)}")
+        for line in left_out:
             terminalreporter.write_line(f"  {line}")
 
 
