@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Python's tests run in this many processes at a time; tests of one group stay in one of them.
+WORKERS = min(os.cpu_count() or 1, 4)
 RUNS = {
     "swift test": ["swift", "test", "--disable-xctest"],
-    "pytest": [sys.executable, "-m", "pytest", "-rs", "tests/python"],
+    "pytest": [sys.executable, "-m", "pytest", "-rs", "-n", str(WORKERS), "--dist", "loadgroup", "tests/python"],
 }
 
 

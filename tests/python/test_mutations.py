@@ -12,7 +12,8 @@ from mutations import Mutation, Workshop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.mutation
+# One workshop for all of them, since it takes longest to set up.
+pytestmark = [pytest.mark.mutation, pytest.mark.xdist_group("mutations")]
 
 WINDOWS_FILE = "Ingot/Buffer+Windows.swift"
 WINDOWS = [

@@ -93,11 +93,13 @@ def encoder(device: ingot.Device) -> Cycle:
 
 
 def submission(device: ingot.Device) -> Cycle:
+    """With ten dispatches, so that 100,000 of them are a million."""
     kernel, buffer = device.compile(SAXPY).kernel("saxpy"), device.zeros(16)
 
     def cycle() -> None:
         with device.encoder() as encoder:
-            encoder.dispatch(kernel, buffer, buffer, 0.0, grid=16)
+            for _ in range(10):
+                encoder.dispatch(kernel, buffer, buffer, 0.0, grid=16)
             encoder.commit_and_wait()
 
     return cycle
