@@ -11,7 +11,7 @@ import Synchronization
 /// dispatch uses them. The bytes are the file's own: what another process writes is seen here, and where the file becomes
 /// shorter the memory is gone. A dispatch on missing bytes is an error at the commit; bytes that go missing later make
 /// the submission fail; the host crashes on them, as with every mapped file. A file that is mapped twice is two memories
-/// to Metal, which does not order what is done to the one and to the other.
+/// to Metal, which does not order what is done to the one and to the other. It may be used from any thread.
 public final class MappedFile: Sendable {
   public let device: Device
   /// As it was given.

@@ -310,7 +310,7 @@ def _index(index: SupportsIndex | str | None) -> int:
         names = [device.name for device in devices()]
         if index in names:
             return names.index(index)
-        message = f"no device named {index!r}; there is {', '.join(map(repr, names)) or 'none at all'}"
+        message = f"no device named {shown(index)}; there is {', '.join(map(repr, names)) or 'none at all'}"
         raise DeviceNotFoundError(message)
     try:
         number = operator.index(index)

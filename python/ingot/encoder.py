@@ -68,7 +68,8 @@ class CommandEncoder(Unpicklable):
     """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
 
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
-    leaving it by an exception, or `discard()`, drops the work. One thread at a time uses it.
+    leaving it by an exception, or `discard()`, drops the work. It is for one thread at a time; a second one gets
+    `StateError`.
 
     Example:
         with device.encoder(label="saxpy") as encoder:

@@ -39,7 +39,7 @@ _KINDS: Final[dict[int, Literal["buffer", "threadgroup"]]] = {
 
 
 class Library(Unpicklable):
-    """The kernels of one MSL source (`MTLLibrary`), which `Device.compile` makes.
+    """The kernels of one MSL source (`MTLLibrary`), which `Device.compile` makes. It may be used from any thread.
 
     Example:
         library = device.compile(source)
@@ -147,7 +147,7 @@ class KernelArgument:
 
 
 class Kernel(Unpicklable):
-    """A kernel that is ready to run (`MTLComputePipelineState`), which `Library.kernel` gives.
+    """A kernel that is ready to run (`MTLComputePipelineState`), which `Library.kernel` gives, for any thread.
 
     Example:
         for argument in kernel.arguments:

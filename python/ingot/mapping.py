@@ -33,7 +33,8 @@ ACCESS: Final = {
 class Mapping(Unpicklable):
     """A buffer that is mapped for the host; `Buffer.mapped` makes it. The `with` statement gives the array.
 
-    The array lives as long as somebody has it; after the mapping was closed, it is memory that nothing protects.
+    The array lives as long as somebody has it; after the mapping was closed, it is memory that nothing protects. A
+    mapping may be used from any thread.
     """
 
     __slots__ = ("_array", "_mapping", "_text")

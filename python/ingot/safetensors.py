@@ -53,7 +53,7 @@ class SafeTensors(Unpicklable, Mapping[str, "Buffer"]):
     read it, is copied once, into an allocation of its own, and kept. (A vector argument such as `float4 *` needs 16
     bytes, for which few files care: `.copy()` of the buffer has them.) A tensor that MSL has no dtype for, or that is
     empty, is an error when it is asked for, and not before: go through the names, and look at `tensors`. The file
-    stays mapped as long as this or a buffer of it is there.
+    stays mapped as long as this or a buffer of it is there. It may be used from any thread.
     """
 
     __slots__ = ("_copies", "_device", "_file", "_header")

@@ -19,6 +19,8 @@ _TIMEOUT = lib.INGOT_ERROR_TIMEOUT
 class Submission(Unpicklable):
     """Work that was committed (`MTLCommandBuffer`). It runs whether or not anybody waits, or keeps this object.
 
+    It may be used, and waited for, from any thread.
+
     Example:
         submission = encoder.commit()
         submission.wait()

@@ -133,6 +133,16 @@ def test_device_that_does_not_exist(index: int | str) -> None:
         ingot.Device.new(index)
 
 
+@pytest.mark.parametrize("name", ["", "METAL:0", "0", "Gerät", "\0", "\ud800", "x" * 100_000])
+def test_d12_devices_are_named_whole_or_counted(name: str) -> None:
+    number = ingot.Device(0)
+    assert ingot.Device(number.name) is number
+    with pytest.raises(ingot.DeviceNotFoundError, match="no device named") as caught:
+        ingot.Device(name)
+    assert repr(number.name) in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.software(reason="a GPU does not read INGOT_SOFT_SEED")
 @pytest.mark.parametrize("index", ["", "0"])
 def test_a_variable_that_means_nothing_is_named(index: str, environment: dict[str, str]) -> None:

@@ -261,8 +261,8 @@ ORDER = [
     Mutation(
         "Metal does not order encoders: memory is untracked",
         "Ingot/Memory.swift",
-        "if let metal = metal.makeBuffer(length: length, options: .storageModeShared) {",
-        "if let metal = metal.makeBuffer(length: length, options: [.storageModeShared, .hazardTrackingModeUntracked]) {",
+        "if let metal = metal.makeBuffer(length: length, options: .storageModeShared)",
+        "if let metal = metal.makeBuffer(length: length, options: .hazardTrackingModeUntracked)",
     ),
     Mutation(
         "Metal does not order submissions: each has a queue of its own",

@@ -127,6 +127,35 @@ def test_c36_two_chains_have_two_barriers(device: ingot.Device) -> None:
     assert (d.numpy() == 2).all()
 
 
+def test_d14_grids_are_computed_from_variables(
+    device: ingot.Device, kernels: tuple[ingot.Kernel, ingot.Kernel]
+) -> None:
+    """By Python: a grid is any integers, and wrong ones are named before anything is encoded."""
+    x = device.zeros((7, 9), np.uint32)
+    rows, columns = x.shape
+    with device.encoder() as encoder:
+        for count in (rows * columns, np.int64(x.size), np.prod(x.shape), len(x) * 9, -(-x.size // 1)):
+            encoder.dispatch(kernels[0], x, grid=count)
+        for count in (rows - 7, -columns, 1 << 32, rows * columns / 1, np.float32(columns), str(rows)):
+            with pytest.raises(ingot.ArgumentError, match="grid"):
+                encoder.dispatch(kernels[0], x, grid=count)  # type: ignore[arg-type]
+        assert encoder.commit_and_wait().dispatches == 5
+    assert (x.numpy() == 5).all()
+
+
+def test_memory_that_two_buffers_are_made_of_is_one(device: ingot.Device) -> None:
+    pages = ingot.aligned_empty((1 << 14,), np.uint8)
+    whole, part = device.wrap(pages), device.wrap(pages[4096:])
+    target = device.empty(part.shape, np.uint8)
+    with device.encoder() as encoder:
+        encoder.fill(whole, 3)
+        encoder.copy(part, target)
+        encoder.fill(whole[:4096], 4)
+        assert (encoder.barriers, encoder.barriers_spared) == (1, 1)
+        encoder.commit_and_wait()
+    assert (target.numpy() == 3).all()
+
+
 def test_encoders_count_for_themselves(device: ingot.Device) -> None:
     x, y = device.zeros(64, np.int32), device.zeros(64, np.int32)
     one, two = device.encoder("one"), device.encoder("two", ordering="manual")

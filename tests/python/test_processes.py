@@ -97,6 +97,27 @@ FORK_CASES = {
     "encoder": "device.encoder()",
     "wait": "first.wait()",
     "statistics": "device.statistics()",
+    "done": "first.done()",
+    "GPU time": "first.gpu_time",
+    "dispatch": "encoder.dispatch(kernel, out, 1, grid=1)",
+    "copy": "encoder.copy(out, out)",
+    "commit": "encoder.commit()",
+    "window": "out[0]",
+    "host access": "out.fill(1)",
+    "synchronize": "out.synchronize()",
+    "mapped": "out.mapped('r')",
+    "pool": "ingot.Pool(device)",
+    "pool statistics": "device.pool.statistics()",
+    "trim": "device.pool.trim()",
+    "release": "device.pool.release(out)",
+    "residency set": "device.residency_set('weights')",
+    "commit of a set": "weights.commit()",
+    "synchronize the device": "device.synchronize()",
+    "constants": "kernel.library.function_constants('spin')",
+    "prepare": "device.prepare([(kernel.library, 'other')])",
+    "wrap": "device.wrap(pages)",
+    "mapped file": "device.mmap(sys.executable, 'uint8')",
+    "raw pointer": "out.raw_pointer",
 }
 
 
@@ -105,6 +126,8 @@ def test_every_use_in_a_forked_child_is_a_clear_error(environment: dict[str, str
 kept = out.numpy()
 value = int(kept[0])
 encoder = device.encoder("before")
+weights = device.residency_set("before")
+pages = ingot.aligned_empty((4,))
 busy = commit(second // 4)
 child = os.fork()
 if child == 0:
@@ -120,7 +143,7 @@ if child == 0:
             wrong.append(f"{{name}}: {{error!r}}")
     with __import__("warnings").catch_warnings():
         __import__("warnings").simplefilter("ignore")
-        del encoder, out, kernel, device, first, busy  # releasing is harmless
+        del encoder, out, kernel, weights, device, first, busy  # releasing is harmless
     print(wrong, kept.shape, flush=True)
     sys.exit(0)
 _, status = os.waitpid(child, 0)

@@ -138,7 +138,7 @@ def test_kernels_read_the_weights(device: ingot.Device, tmp_path: Path) -> None:
         add(loaded["odd"], 1)
 
 
-def test_a_tensor_that_cannot_be_a_buffer_leaves_the_others_alone(device: ingot.Device, tmp_path: Path) -> None:
+def test_c85_a_tensor_that_cannot_be_a_buffer_leaves_the_others_alone(device: ingot.Device, tmp_path: Path) -> None:
     path = tmp_path / "mixed"
     eight = sample("bfloat16", (4,)).view(np.uint8).view(ml_dtypes.float8_e4m3fn)
     save(

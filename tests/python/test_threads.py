@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import random
+import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from kernels import SAXPY
 import ingot
 from ingot import buffer
 from ingot._native import ffi, lib
+from ingot.errors import Unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +44,34 @@ def in_threads(work: Callable[[int], None]) -> None:
         thread.join()
     if failures:
         raise failures[0]
+
+
+# What holds handles; the rest are values, which do not change.
+CLASSES = [
+    thing
+    for thing in map(vars(ingot).get, ingot.__all__)
+    if inspect.isclass(thing) and (issubclass(thing, Unpicklable) or thing is ingot.Buffer)
+]
+SOURCES = Path(__file__).resolve().parents[2] / "Sources" / "Ingot"
+
+
+@pytest.mark.parametrize("thing", CLASSES)
+def test_each_class_says_its_thread_rule(thing: type) -> None:
+    rule = "one thread at a time" if thing is ingot.CommandEncoder else "any thread"
+    assert rule in " ".join((thing.__doc__ or "").split())
+
+
+def test_each_class_in_swift_says_its_thread_rule() -> None:
+    pattern = re.compile(r"((?:^ *///.*\n)+)(?:^@.*\n)*^public final class (\w+)", re.MULTILINE)
+    found = {
+        name: " ".join(comment.replace("///", "").split())
+        for file in SOURCES.rglob("*.swift")
+        for comment, name in pattern.findall(file.read_text(encoding="utf-8"))
+    }
+    assert len(found) == sum(file.read_text().count("\npublic final class ") for file in SOURCES.rglob("*.swift"))
+    encoder = found.pop("CommandEncoder")
+    assert "one thread at a time" in encoder
+    assert [name for name, comment in found.items() if "any thread" not in comment] == []
 
 
 def test_encoders_of_many_threads(device: ingot.Device) -> None:

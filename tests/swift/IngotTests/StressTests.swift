@@ -136,8 +136,9 @@ private final class Player: @unchecked Sendable {
     try encoder.dispatch(site.twice, y, grid: count)
     try commit(encoder).wait()
     let expected = [start + 1, (start + 1) * 2]
-    for place in [0, count / 2, count - 1] where try [x[place].item(of: Int32.self), y[place].item(of: Int32.self)] != expected {
-      wrong.append("thread \(number): not \(expected) at \(place) of \(count)")
+    for place in [0, count / 2, count - 1] {
+      let found = try [x, y].map { try $0[place].item(of: Int32.self) }
+      if found != expected { wrong.append("thread \(number): \(found) at \(place), not \(expected)") }
     }
   }
 
@@ -145,7 +146,7 @@ private final class Player: @unchecked Sendable {
   private func take(_ count: Int, _ start: Int32) throws -> (Buffer, Buffer)? {
     do {
       return try (site.pool.full([count], start), site.pool.empty([count], .int32))
-    } catch where error.kind == .outOfMemory {
+    } catch  where error.kind == .outOfMemory {
       refused += 1
       return nil
     }
