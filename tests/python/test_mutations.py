@@ -226,7 +226,9 @@ CONFLICTS = "written.overlaps(start, end) || (writes && read.overlaps(start, end
 RECORD = """
   }
   /// Notes that a dispatch uses these bytes.
-  mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {"""
+  @inline(__always)
+  mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {
+    owner = 0"""
 COPY = """try dispatch(
           kernel, buffers: buffers, values: values ?? UnsafeRawBufferPointer(start: nil, count: 0),
           grid: .threads(Extent(threads)))"""
