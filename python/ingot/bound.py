@@ -29,7 +29,8 @@ _PAIR: Final = 2
 class BoundKernel(Unpicklable):
     """A kernel with its arguments, which `Kernel.bind` makes. It never changes, and keeps its buffers alive.
 
-    Its arguments were checked when they were bound, so a dispatch of it costs a fraction of one with arguments.
+    Its arguments were checked when they were bound, so a dispatch of it costs a fraction of one with arguments. It may
+    be used from any thread.
 
     Example:
         bound = saxpy.bind(x, y, a=2.0)

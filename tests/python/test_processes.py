@@ -99,6 +99,8 @@ FORK_CASES = {
     "statistics": "device.statistics()",
     "done": "first.done()",
     "GPU time": "first.gpu_time",
+    "bind": "kernel.bind(out, 1)",
+    "dispatch of a bound kernel": "encoder.dispatch(bound, grid=1)",
     "dispatch": "encoder.dispatch(kernel, out, 1, grid=1)",
     "copy": "encoder.copy(out, out)",
     "commit": "encoder.commit()",
@@ -126,6 +128,7 @@ def test_every_use_in_a_forked_child_is_a_clear_error(environment: dict[str, str
 kept = out.numpy()
 value = int(kept[0])
 encoder = device.encoder("before")
+bound = kernel.bind(out, 1)
 weights = device.residency_set("before")
 pages = ingot.aligned_empty((4,))
 busy = commit(second // 4)
@@ -143,7 +146,7 @@ if child == 0:
             wrong.append(f"{{name}}: {{error!r}}")
     with __import__("warnings").catch_warnings():
         __import__("warnings").simplefilter("ignore")
-        del encoder, out, kernel, weights, device, first, busy  # releasing is harmless
+        del encoder, out, kernel, bound, weights, device, first, busy  # releasing is harmless
     print(wrong, kept.shape, flush=True)
     sys.exit(0)
 _, status = os.waitpid(child, 0)
