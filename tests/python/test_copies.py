@@ -132,7 +132,7 @@ def test_python_numbers_become_elements(device: ingot.Device, values: Any, dtype
         (np.zeros((2, 1), np.float32), np.float32, "shapes (2, 1) and (2,)"),
         ([], np.float32, "shapes (0,)"),
         (None, np.float32, "differ"),
-        (object(), np.float32, "differ"),
+        pytest.param(object(), np.float32, "differ", id="object"),
     ],
     ids=str,
 )
