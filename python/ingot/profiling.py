@@ -30,7 +30,7 @@ class Profile(Unpicklable):
     It records encoders from their first dispatch to their commit, commits, waits, compilations, pipelines and
     submissions on the GPU; dispatches of encoders made with `profile=True`, too. What began before the block, or ends
     after it, is left out: wait for submissions within. It can be entered again, and goes on then; `reset()` forgets.
-    Several profiles may record at a time, each for itself.
+    Several profiles may record at a time, each for itself. It may be used from any thread.
 
     Example:
         with ingot.profile("trace.json") as profile:

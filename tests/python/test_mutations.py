@@ -256,9 +256,9 @@ ORDER = [
     ),
     Mutation(
         "serial encoders are concurrent",
-        "Ingot/CommandEncoder.swift",
-        "dispatchType: ordering == .serial ? .serial : .concurrent",
-        "dispatchType: .concurrent",
+        "Ingot/CommandEncoder+Pass.swift",
+        "let type: MTLDispatchType = ordering == .serial ? .serial : .concurrent",
+        "let type = MTLDispatchType.concurrent",
     ),
     Mutation(
         "Metal does not order encoders: memory is untracked",
