@@ -239,8 +239,8 @@ ORDER = [
         # What writes may read as well, so what was written is noted as not read.
         "no barrier for a write after a write",
         HAZARDS,
-        f"{CONFLICTS} {RECORD} if reads {{",
-        f"writes ? read.overlaps(start, end) : {CONFLICTS} {RECORD} if reads && !writes {{",
+        f"{CONFLICTS} {RECORD}\n if reads {{",
+        f"writes ? read.overlaps(start, end) : {CONFLICTS} {RECORD}\n if reads && !writes {{",
     ),
     Mutation(
         "no barrier between a copy or fill and what follows it",
