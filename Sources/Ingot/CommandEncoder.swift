@@ -19,6 +19,8 @@ public final class CommandEncoder: @unchecked Sendable {
   let id: UInt64
   /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
   let isTracked: Bool
+  /// Whether what is encoded becomes a graph, and not a command buffer.
+  let isRecording: Bool
   private let phase = Atomic<Phase>(.encoding)
 
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
@@ -29,22 +31,26 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var bindings = Bindings()
   /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
   @exclusivity(unchecked) var longValues: [Buffer] = []
+  /// nil but while it records.
+  @exclusivity(unchecked) var recording: Recording?
   @exclusivity(unchecked) var dispatchCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
 
   enum Phase: UInt8, AtomicRepresentable {
-    case encoding, busy, committed, discarded
+    case encoding, busy, committed, discarded, recorded
   }
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering) {
+  init(device: Device, label: String?, ordering: Ordering, isRecording: Bool = false) {
     self.device = device
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
+    self.isRecording = isRecording
+    recording = isRecording ? Recording() : nil
     id = Self.identifiers.next()
     LiveObjects.Counters.encoders.increment()
   }
@@ -55,7 +61,10 @@ public final class CommandEncoder: @unchecked Sendable {
   }
 
   /// What messages call it.
-  var name: String { label.map { "encoder '\($0)'" } ?? "encoder \(id)" }
+  var name: String {
+    let kind = isRecording ? "recording" : "encoder"
+    return label.map { "\(kind) '\($0)'" } ?? "\(kind) \(id)"
+  }
 }
 
 extension CommandEncoder {
@@ -69,9 +78,21 @@ extension CommandEncoder {
   /// Whether it was committed or discarded, so that nothing of it changes any more.
   var isOver: Bool {
     switch phase.load(ordering: .acquiring) {
-    case .committed, .discarded: true
+    case .committed, .discarded, .recorded: true
     case .encoding, .busy: false
     }
+  }
+
+  /// Calls `body` while the encoder is this thread's.
+  func entered(_ body: () throws(IngotError) -> Void) throws(IngotError) {
+    try enter()
+    do throws(IngotError) {
+      try body()
+    } catch {
+      leave()
+      throw error
+    }
+    leave()
   }
 
   @inline(__always)
@@ -82,13 +103,15 @@ extension CommandEncoder {
     switch phase {
     case .committed: .state("\(name) is committed already; make another encoder for more work")
     case .discarded: .state("\(name) is discarded; make another encoder")
+    case .recorded: .state("\(name) has ended, and is a graph now: replay that, or record another")
     default: .state("\(name) is in use by another thread; an encoder is for one thread at a time")
     }
   }
 
-  /// Takes a slot and makes Metal's command buffer and compute encoder, if they are not there.
+  /// Takes a slot and makes Metal's command buffer and compute encoder, if they are not there; nil for a recording.
   @inline(never)
-  func begin() throws(IngotError) -> any MTLComputeCommandEncoder {
+  func begin() throws(IngotError) -> (any MTLComputeCommandEncoder)? {
+    if isRecording { return nil }
     let commandBuffer = try beginCommandBuffer()
     let encoder = withAutoreleasePool {
       let encoder = commandBuffer.makeComputeCommandEncoder(
@@ -103,6 +126,7 @@ extension CommandEncoder {
 
   private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
+    guard !isRecording else { throw noCommandBuffer }
     try device.queue.slots.take()
     let made = withAutoreleasePool {
       let made = device.queue.metal.makeCommandBuffer()
@@ -181,12 +205,13 @@ extension CommandEncoder {
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.
   private func abandon() {
+    recording = nil
+    defer { uses = EncoderUses() }
     guard commandBuffer != nil else { return }
     withAutoreleasePool {
       computeEncoder?.endEncoding()
       drop()
     }
-    uses = EncoderUses()
     device.queue.slots.free(committed: false)
   }
 }

@@ -47,6 +47,11 @@ struct EncoderUses: Sendable {
     if writes { storages[place].bytes.written.insert(start, end) }
   }
 
+  /// Notes that a storage that `hold` has listed is used as a graph uses it.
+  mutating func note(_ storage: Storage, _ bytes: UsedBytes) {
+    storages[places[ObjectIdentifier(storage)]!].bytes.formUnion(bytes)
+  }
+
   /// The storage's place, which it gets if it has none; nil if it has no memory.
   @inline(never)
   private mutating func find(_ storage: Storage, encoder: UInt64) -> Int? {

@@ -17,6 +17,7 @@ public enum LiveObjects {
   public static var submissions: Int { Counters.submissions.load(ordering: .relaxed) }
   /// Those of the user.
   public static var residencySets: Int { Counters.residencySets.load(ordering: .relaxed) }
+  public static var graphs: Int { Counters.graphs.load(ordering: .relaxed) }
   /// Objects of the software Metal; 0 with Apple's.
   public static var metalObjects: Int { Platform.liveMetalObjects }
 
@@ -28,6 +29,7 @@ public enum LiveObjects {
     static let encoders = Atomic<Int>(0)
     static let submissions = Atomic<Int>(0)
     static let residencySets = Atomic<Int>(0)
+    static let graphs = Atomic<Int>(0)
   }
 }
 

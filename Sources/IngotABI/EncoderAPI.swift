@@ -12,9 +12,7 @@ public func ingot_encoder_create(
   boundary { () throws(IngotError) in
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
-    guard let ordering = Ordering(rawValue: ordering) else {
-      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
-    }
+    let ordering = try Ordering.named(ordering)
     result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
   }
 }
@@ -34,6 +32,16 @@ public func ingot_encoder_dispatch(
     try withDispatchObjects(encoder, kernel, buffers) { (encoder, kernel, buffers) throws(IngotError) in
       try encoder.dispatch(kernel, buffers: buffers, values: values, grid: grid, group: group)
     }
+  }
+}
+
+extension Ordering {
+  /// The one of INGOT_ORDERING_*.
+  static func named(_ number: UInt32) throws(IngotError) -> Ordering {
+    guard let ordering = Ordering(rawValue: number) else {
+      throw IngotError(.argument, "ordering is \(number); it is one of INGOT_ORDERING_*, 0 to 2")
+    }
+    return ordering
   }
 }
 

@@ -16,6 +16,7 @@ enum HandleKind: UInt8 {
   case view
   case mapping
   case boundKernel = 16
+  case graph = 14
 }
 
 extension HandleKind: CustomStringConvertible {
@@ -34,6 +35,7 @@ extension HandleKind: CustomStringConvertible {
     case .view: "view"
     case .mapping: "mapping"
     case .boundKernel: "bound_kernel"
+    case .graph: "graph"
     }
   }
 }

@@ -110,7 +110,7 @@ public func ingot_kernel_get_argument(
 }
 
 extension ingot_argument_info {
-  fileprivate init(_ argument: KernelArgument) {
+  init(_ argument: KernelArgument) {
     self.init()
     kind = argument.kind.rawValue
     index = UInt32(clamping: argument.index)

@@ -21,6 +21,7 @@ public func ingot_count_live_objects(_ counts: UnsafeMutablePointer<ingot_live_o
     value.submissions = UInt64(clamping: LiveObjects.submissions)
     value.metal_objects = UInt64(clamping: LiveObjects.metalObjects)
     value.residency_sets = UInt64(clamping: LiveObjects.residencySets)
+    value.graphs = UInt64(clamping: LiveObjects.graphs)
     result.fill(value)
   }
 }

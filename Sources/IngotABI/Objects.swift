@@ -19,6 +19,7 @@ extension MappedFile: HandleObject { static var handleKind: HandleKind { .file }
 extension HostView: HandleObject { static var handleKind: HandleKind { .view } }
 extension Mapping: HandleObject { static var handleKind: HandleKind { .mapping } }
 extension BoundKernel: HandleObject { static var handleKind: HandleKind { .boundKernel } }
+extension Graph: HandleObject { static var handleKind: HandleKind { .graph } }
 
 /// The object of a handle; the type wanted says of which kind it must be.
 @inline(__always)

@@ -26,6 +26,7 @@ extension ingot_constant_info: SizedStruct { static var firstSize: Int { 184 } }
 extension ingot_argument_info: SizedStruct { static var firstSize: Int { 176 } }
 extension ingot_encoder_info: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_submission_info: SizedStruct { static var firstSize: Int { 304 } }
+extension ingot_graph_info: SizedStruct { static var firstSize: Int { 304 } }
 extension ingot_residency_settings: SizedStruct { static var firstSize: Int { 32 } }
 extension ingot_residency_set_info: SizedStruct { static var firstSize: Int { 24 } }
 

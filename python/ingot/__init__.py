@@ -39,6 +39,7 @@ from ingot.errors import (
     UncommittedError,
     WaitTimeoutError,
 )
+from ingot.graph import Graph
 from ingot.kernel import Kernel, KernelArgument, Library
 from ingot.mapping import Mapping
 from ingot.memory import MemoryStats, MemoryUse, PoolStatistics
@@ -61,6 +62,7 @@ __all__ = [
     "DeviceStatistics",
     "ExportError",
     "FunctionConstant",
+    "Graph",
     "InFlightError",
     "IngotError",
     "Kernel",

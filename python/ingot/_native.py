@@ -325,10 +325,12 @@ def kernel_argument(kernel: Handle, position: int) -> Struct:
 # ---- Encoders and submissions ----------------------------------------------------------------------------------
 
 
-def create_encoder(device: Handle, label: str | None, ordering: int) -> Handle:
+def create_encoder(
+    device: Handle, label: str | None, ordering: int, create: Callable[..., int] = lib.ingot_encoder_create
+) -> Handle:
     """An encoder, which the caller releases."""
     encoder = ffi.new("ingot_encoder *")
-    check(lib.ingot_encoder_create(device, optional(label, "the label"), ordering, encoder))
+    check(create(device, optional(label, "the label"), ordering, encoder))
     return encoder[0]
 
 

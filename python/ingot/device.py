@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self, SupportsIndex, cast
 from ingot import _native
 from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError, Unpicklable, shown
+from ingot.graph import Graph
 from ingot.imports import Imports
 from ingot.kernel import Library
 from ingot.maker import BufferMaker
@@ -284,6 +285,20 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         `INGOT_ORDERING` in the environment overrides all. The label is in every error that its work leads to.
         """
         return CommandEncoder(self, label, ordering)
+
+    def record(self, label: str | None = None, ordering: Ordering = "automatic") -> Graph:
+        """Begins a recording, which its `with` block ends; after that it is a graph to be replayed.
+
+        `ordering` and `label` are as for `encoder`, and of each replay.
+
+        Example:
+            with device.record(label="step") as step:
+                step.dispatch(gather, x, y, grid=x.size)
+                step.dispatch(scale, y, a=2.0, grid=x.size)
+            for _ in range(1000):
+                step.replay()
+        """
+        return Graph(self, label, ordering)
 
     def __repr__(self) -> str:
         return f"<ingot.Device {self._name!r}>"

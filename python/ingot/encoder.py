@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class CommandEncoder(Unpicklable):
             raise ArgumentError(f"ordering is {shown(ordering)}; it can be {', '.join(map(repr, _ORDERINGS))}")
         self._device = device
         self._label = label
-        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
+        self._handle = self._begin(label, _ORDERINGS[ordering])
         self._is_open = True
 
     @property
@@ -289,7 +289,7 @@ class CommandEncoder(Unpicklable):
         if not hasattr(self, "_submission"):
             return  # it never began: __init__ was called with the wrong arguments
         if self._is_open:
-            warnings.warn(f"{self._name} was dropped without a commit", ResourceWarning, source=self, stacklevel=2)
+            warnings.warn(f"{self._name} was dropped {self._unended}", ResourceWarning, source=self, stacklevel=2)
             self.discard()
         elif self._submission is not None:
             encoder_release(self._handle)
@@ -299,9 +299,18 @@ class CommandEncoder(Unpicklable):
         label = "" if self._label is None else f" {self._label!r}"
         return f"<ingot.CommandEncoder{label}, {state}>"
 
+    _unended: ClassVar[str] = "without a commit"
+
     @property
     def _name(self) -> str:
         return "the encoder" if self._label is None else f"the encoder {self._label!r}"
+
+    def _begin(self, label: str | None, ordering: int) -> _native.Handle:
+        return _native.create_encoder(self._device._handle, label, ordering)
+
+    @property
+    def _over(self) -> str:
+        return f"{self._name} was discarded; device.encoder() gives a new one"
 
     def _info(self) -> _native.Struct:
         info = _native.new_struct("encoder_info")
@@ -319,7 +328,7 @@ class CommandEncoder(Unpicklable):
             if isinstance(value, Buffer) and value.is_closed:
                 return value._closed()
         if isinstance(failure, ClosedError) and not self._is_open:
-            return StateError(f"{self._name} was discarded; device.encoder() gives a new one")
+            return StateError(self._over)
         return failure
 
 

@@ -309,10 +309,11 @@ class Kernel(Unpicklable):
 
 def _arguments(handle: _native.Handle, count: int) -> tuple[list[int], tuple[KernelArgument, ...]]:
     natives = [_native.kernel_argument(handle, position) for position in range(count)]
-    return [native.dtype for native in natives], tuple(_argument(native) for native in natives)
+    return [native.dtype for native in natives], tuple(argument(native) for native in natives)
 
 
-def _argument(native: _native.Struct) -> KernelArgument:
+def argument(native: _native.Struct) -> KernelArgument:
+    """What an `ingot_argument_info` says."""
     access: dict[int, Literal["r", "w"]] = {lib.INGOT_ACCESS_READ: "r", lib.INGOT_ACCESS_WRITE: "w"}
     return KernelArgument(
         name=_native.string(native.name),

@@ -26,6 +26,7 @@ KINDS = (
     "view",
     "mapping",
     "bound_kernel",
+    "graph",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
 FUNCTIONS = {
@@ -80,6 +81,7 @@ class Live:
         self._keep: list[Any] = []
         self._exact: list[Any] = []
         self._kernels: list[Any] = []
+        self._recorders: list[Any] = []
         self._file = tempfile.NamedTemporaryFile(prefix="ingot-abi-")  # noqa: SIM115, closed with the handles
         self._file.write(bytes(100_000))
         self._file.flush()
@@ -99,15 +101,17 @@ class Live:
             release("buffer", handle)
         for handle in self._kernels:
             release("kernel", handle)
+        for handle in self._recorders:
+            release("encoder", handle)
         self._file.close()
 
     def make(self, kind: str) -> Any:
         """Another handle of a kind, which the caller releases."""
-        if kind == "submission":
-            encoder = self.make("encoder")
-            submission = self._call("encoder_commit", kind, encoder)
+        if kind in {"submission", "graph"}:
+            encoder = self._recorder() if kind == "graph" else self.make("encoder")
+            made = self._call("recorder_finish" if kind == "graph" else "encoder_commit", kind, encoder)
             release("encoder", encoder)
-            return submission
+            return made
         if kind == "bound_kernel":
             return self._call("kernel_bind", kind, *self._kernel_bind("")[:-1])
         device, shape = self.handles.get("device"), ffi.new("uint64_t[]", [4])
@@ -125,6 +129,23 @@ class Live:
         }
         function, *arguments = calls[kind]
         return self._call(function, kind, *arguments)
+
+    def _recorder(self) -> Any:
+        """A recording of one dispatch, which the caller releases."""
+        recorder = self._call("recorder_create", "encoder", self.handles["device"], ffi.NULL, 0)
+        dispatch = self.arguments("ingot_encoder_dispatch")
+        dispatch[2] = ffi.new("ingot_buffer[2]", [self._buffer(), self._buffer()])  # none that is mapped
+        assert lib.ingot_encoder_dispatch(recorder, *dispatch[1:]) == lib.INGOT_OK, text()
+        return recorder
+
+    def _buffer(self) -> Any:
+        """Another buffer like the live one, which goes with the others."""
+        made, create = ffi.new("ingot_buffer *"), self.arguments("ingot_buffer_create")
+        create[2:7] = [ffi.new("uint64_t[]", [4]), 1, ffi.NULL, 0, ffi.NULL]
+        create[8] = made
+        assert lib.ingot_buffer_create(*create) == lib.INGOT_OK, text()
+        self._exact.append(made[0])
+        return made[0]
 
     def _call(self, function: str, kind: str, *arguments: Any) -> Any:
         result = ffi.new(f"ingot_{kind} *")
@@ -307,6 +328,8 @@ class Live:
     def _encoder_create(self, _: str) -> list[Any]:
         return [self.handles["device"], ffi.new("char[]", b"label"), 0, ffi.new("ingot_encoder *")]
 
+    _recorder_create = _encoder_create
+
     def _values(self) -> list[Any]:
         """Buffers and values of saxpy."""
         buffers = ffi.new("ingot_buffer[64]", [self.handles["buffer"]] * 2)
@@ -344,15 +367,34 @@ class Live:
 
     def _encoder_copy(self, _: str) -> list[Any]:
         """To a buffer of its own: from itself is refused."""
-        target, create = ffi.new("ingot_buffer *"), self.arguments("ingot_buffer_create")
-        create[2:7] = [ffi.new("uint64_t[]", [4]), 1, ffi.NULL, 0, ffi.NULL]
-        create[8] = target
-        assert lib.ingot_buffer_create(*create) == lib.INGOT_OK, text()
-        self._exact.append(target[0])
-        return [self.handles["encoder"], self.handles["buffer"], target[0]]
+        return [self.handles["encoder"], self.handles["buffer"], self._buffer()]
 
     def _encoder_fill(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["buffer"], ffi.new("float *", 1), 4]
+
+    def _recorder_finish(self, _: str) -> list[Any]:
+        self._recorders += [self._recorder()]
+        return [self._recorders[-1], ffi.new("ingot_graph *")]
+
+    def _replacements(self) -> list[Any]:
+        """One of a value; what a wrong count reads is there, too."""
+        array = ffi.new("ingot_replacement[]", lib.INGOT_MAX_REPLACEMENTS)
+        self._keep += [name := ffi.new("char[]", b"a"), value := ffi.new("float *", 3)]
+        array[0].name, array[0].value, array[0].nbytes, array[0].dtype = name, value, 4, lib.INGOT_FLOAT32
+        array[0].dispatch = (1 << 64) - 1
+        return [array, 1]
+
+    def _graph_replay(self, _: str) -> list[Any]:
+        return [self.handles["graph"], *self._replacements(), ffi.new("ingot_submission *")]
+
+    def _graph_replace(self, _: str) -> list[Any]:
+        return [self.handles["graph"], *self._replacements(), ffi.new("ingot_graph *")]
+
+    def _graph_encode(self, _: str) -> list[Any]:
+        return [self.handles["graph"], self.handles["encoder"], *self._replacements()]
+
+    def _graph_get_argument(self, _: str) -> list[Any]:
+        return [self.handles["graph"], ffi.new("char[]", b"a"), (1 << 64) - 1, struct("argument_info")]
 
     def _submission_wait(self, _: str) -> list[Any]:
         return [self.handles["submission"], 1_000_000_000]

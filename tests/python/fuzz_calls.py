@@ -32,7 +32,6 @@ from fuzz_choices import (
     uses,
     values,
 )
-from hypothesis import strategies as st
 
 # Arguments of a kernel, and what it runs over.
 GIVEN = (
@@ -244,16 +243,5 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_submission_get_info": (handle("submission"), struct("submission_info")),
     "ingot_submission_release": (handle("submission"),),
     # No function, but a chain of good calls: what a dispatch needs all fits, and is committed.
-    "work": (plain(*DISPATCHED),),
+    "work": (plain(*DISPATCHED), plain(0, 0, 1)),
 }
-
-# How often each is tried; the others once.
-WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,
-           "ingot_device_open": 1, "ingot_buffer_create": 2, "ingot_buffer_window": 3,
-           "ingot_encoder_commit": 2, "ingot_kernel_bind": 2, "ingot_encoder_dispatch_using": 2,
-           "ingot_encoder_dispatch_bound": 2}  # fmt: skip
-
-STRATEGIES = {
-    name: st.tuples(st.just(name), st.tuples(*map(st.sampled_from, choices))) for name, choices in CALLS.items()
-}
-CALL = st.sampled_from([name for name in CALLS for _ in range(WEIGHTS.get(name, 1))]).flatmap(STRATEGIES.__getitem__)

@@ -48,6 +48,7 @@ class Call:
         self.dtype = 0
         self.values_nbytes = 0
         self.layout_count = 0
+        self.replacement_count = 0
         self.keep: list[Any] = []
         self.values = [getattr(self, f"_{recipe[0]}")(*recipe[1:]) for recipe in recipes]
 
@@ -189,6 +190,20 @@ class Call:
             entry.value = words
         self.keep.append(array)
         return array
+
+    def _replacements(self, entries: list[tuple[Any, ...]]) -> Any:
+        self.replacement_count = len(entries)
+        array = ffi.new("ingot_replacement[]", lib.INGOT_MAX_REPLACEMENTS)
+        for entry, (name, dispatch, recorded, given, nbytes, dtype) in zip(array, entries, strict=False):
+            handles = [getattr(self, f"_{r[0]}")(*r[1:]) if r else ffi.NULL for r in (recorded, given)]
+            self.keep.append(ffi.NULL if name is None else ffi.new("char[]", name))
+            entry.name, entry.dispatch, (entry.recorded, entry.buffer) = self.keep[-1], dispatch, handles
+            entry.value, entry.nbytes, entry.dtype = MEMORY, nbytes, dtype
+        self.keep.append(array)
+        return array
+
+    def _replacement_count(self) -> int:
+        return self.replacement_count
 
     # Comes after `values`.
     def _values_nbytes(self) -> int:

@@ -34,6 +34,8 @@ OPTIONAL = {
     "ingot_buffer_map": {4},
     "ingot_encoder_create": {1},
     "ingot_encoder_commit": {1},
+    "ingot_recorder_create": {1},
+    "ingot_graph_replay": {3},
 }
 # Their pointers to buffers are no results.
 TAKE_HANDLES = {

@@ -183,3 +183,19 @@ def errors(error: ingot.CompileError) -> None:
     timeout_error: TimeoutError = ingot.WaitTimeoutError()
     base: list[ingot.IngotError] = [ingot.ArgumentError(), ingot.InFlightError(), ingot.CommandBufferError("")]
     del value_error, memory_error, timeout_error, base
+
+
+def graphs(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    with device.record("step", ordering="manual") as step:
+        assert_type(step, ingot.Graph)
+        step.dispatch(kernel, x, a=2.0, grid=4)
+        step.barrier(x)
+    assert_type(step.replay(), ingot.Submission)
+    assert_type(step.replay({x: x, (2, "x"): x}, a=np.float32(1), by=(1, 2)), ingot.Submission)
+    assert_type(step.replace({x: x}), ingot.Graph)
+    with device.encoder() as encoder:
+        assert_type(step.encode(encoder, a=1.0), None)
+    assert_type((step.dispatches, step.barriers), tuple[int, int])
+    step.replay({"x": x})  # type: ignore[dict-item]
+    step.replay(replacements={x: x})  # type: ignore[arg-type]
+    device.record(ordering="random")  # type: ignore[arg-type]

@@ -87,6 +87,7 @@ typedef struct ingot_live_objects {
   uint64_t submissions;
   uint64_t metal_objects; /* the software device's own objects; 0 with Apple's Metal */
   uint64_t residency_sets; /* made by ingot_residency_set_create */
+  uint64_t graphs;
 } ingot_live_objects;
 ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
@@ -815,6 +816,83 @@ ingot_status ingot_submission_wait(ingot_submission _Nullable submission, uint64
 /* Never fails because the submission failed: `info->is_failed` says so. */
 ingot_status ingot_submission_get_info(ingot_submission _Nullable submission, ingot_submission_info *_Nullable info);
 ingot_status ingot_submission_release(ingot_submission _Nullable submission);
+
+/* ---- Graph ----------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_graph_handle *ingot_graph;
+
+enum {
+  /* So many replacements can be given at a time. */
+  INGOT_MAX_REPLACEMENTS = 4096,
+};
+
+/*
+ * What a replay gives to arguments in place of what was recorded: for the argument called `name` of one dispatch, counted
+ * from 0 (copies, which have `source` and `destination`, and fills, which have `buffer` and `value`, count too, barriers do
+ * not); for UINT64_MAX of every dispatch whose kernel has such an argument, if all were recorded with the same value; or
+ * without a name for the buffer `recorded`, wherever it is used as these bytes of this dtype. Of several that mean one
+ * argument the most precise holds: a dispatch's, then a name, then a buffer; of these the last.
+ */
+typedef struct ingot_replacement {
+  const char *_Nullable name;
+  uint64_t dispatch;
+  ingot_buffer _Nullable recorded; /* where there is no name */
+  ingot_buffer _Nullable buffer;   /* what is given; NULL: the value */
+  const void *_Nullable value;
+  uint32_t nbytes; /* of the value */
+  int32_t dtype;   /* of the value, one or several scalars; 0 for the bytes of structs or vectors */
+} ingot_replacement;
+
+typedef struct ingot_graph_info {
+  uint64_t size;
+  uint64_t dispatches; /* of one replay */
+  uint64_t barriers;
+  uint64_t barriers_spared;
+  uint32_t ordering; /* INGOT_ORDERING_*, as in ingot_encoder_info */
+  uint8_t reserved[12];
+  char label[256];
+} ingot_graph_info;
+
+/*
+ * Begins a recording: an encoder that takes dispatches, copies, fills, barriers and graphs, and checks them as others do,
+ * but runs nothing and uses no command buffer. ingot_encoder_commit is INGOT_ERROR_STATE; ingot_encoder_release
+ * discards it. `label` may be NULL.
+ */
+ingot_status ingot_recorder_create(
+    ingot_device _Nullable device, const char *_Nullable label, uint32_t ordering,
+    ingot_encoder _Nullable *_Nullable encoder);
+/*
+ * Ends it and makes a graph, which never changes and may be replayed from any thread; the encoder can only be released
+ * then. INGOT_ERROR_STATE for an encoder that records nothing, or has ended.
+ */
+ingot_status ingot_recorder_finish(ingot_encoder _Nullable encoder, ingot_graph _Nullable *_Nullable graph);
+/*
+ * Encodes all of a graph in one command buffer and commits it. The replacements hold for this replay. `submission` may be
+ * NULL if nobody is going to wait. Refused as the dispatches and the commit would be; INGOT_ERROR_CLOSED if a pool took
+ * memory back that it uses.
+ */
+ingot_status ingot_graph_replay(
+    ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
+    ingot_submission _Nullable *_Nullable submission);
+/*
+ * Another graph, with the replacements for good, whose replays take no longer than those of this one. INGOT_ERROR_ARGUMENT
+ * if a replacement means no argument, or a name arguments that were recorded with different values.
+ */
+ingot_status ingot_graph_replace(
+    ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
+    ingot_graph _Nullable *_Nullable other);
+/*
+ * Encodes all of a graph among the dispatches of an encoder, in its order. INGOT_ERROR_ARGUMENT if the graph is another
+ * device's, or was recorded with another ordering, unless the encoder's is INGOT_ORDERING_SERIAL.
+ */
+ingot_status ingot_graph_encode(
+    ingot_graph _Nullable graph, ingot_encoder _Nullable encoder, const ingot_replacement *_Nullable replacements,
+    uint64_t count);
+/* What a replacement with this name and dispatch has to fit, refused as it would be. */
+ingot_status ingot_graph_get_argument(
+    ingot_graph _Nullable graph, const char *_Nullable name, uint64_t dispatch, ingot_argument_info *_Nullable info);
+ingot_status ingot_graph_get_info(ingot_graph _Nullable graph, ingot_graph_info *_Nullable info);
+ingot_status ingot_graph_release(ingot_graph _Nullable graph);
 
 // cdef end
 
