@@ -87,6 +87,7 @@ extension Device {
         let scratch = metalDevice.makeBuffer(length: 4, options: .storageModeShared),
         let encoder = commandBuffer.makeBlitCommandEncoder()
       else { return nil }
+      fence.label = "ingot: untracked memory"
       commandBuffer.label = "ingot: the first update of a fence"
       encoder.fill(buffer: scratch, range: 0..<4, value: 0)
       encoder.updateFence(fence)

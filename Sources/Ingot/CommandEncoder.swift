@@ -21,6 +21,8 @@ public final class CommandEncoder: @unchecked Sendable {
   let isTracked: Bool
   private let phase = Atomic<Phase>(.encoding)
 
+  /// Taken with the first dispatch, or by `begun`.
+  @exclusivity(unchecked) var slot = EncoderSlot.none
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
   @exclusivity(unchecked) private var commandBuffer: (any MTLCommandBuffer)?
   @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
@@ -109,14 +111,14 @@ extension CommandEncoder {
   private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
     began = Profiler.clock
-    try device.queue.slots.take()
+    try takeSlot()
     let made = withAutoreleasePool {
       let made = device.queue.metal.makeCommandBuffer()
       if let label { made?.label = label }
       return made
     }
     guard let made else {
-      device.queue.slots.free(committed: false)
+      leaveSlot()
       throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
     }
     commandBuffer = made
@@ -171,6 +173,7 @@ extension CommandEncoder {
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()
+    slot = .none
     drop()
     return Submission(work: work, statistics: counts)
   }
@@ -190,12 +193,13 @@ extension CommandEncoder {
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.
   private func abandon() {
-    guard commandBuffer != nil else { return }
-    withAutoreleasePool {
-      computeEncoder?.endEncoding()
-      drop()
+    if commandBuffer != nil {
+      withAutoreleasePool {
+        computeEncoder?.endEncoding()
+        drop()
+      }
+      uses = EncoderUses()
     }
-    uses = EncoderUses()
-    device.queue.slots.free(committed: false)
+    leaveSlot()
   }
 }

@@ -18,6 +18,7 @@ public enum LiveObjects {
   /// Those of the user.
   public static var residencySets: Int { Counters.residencySets.load(ordering: .relaxed) }
   public static var profiles: Int { Counters.profiles.load(ordering: .relaxed) }
+  public static var notifiers: Int { Counters.notifiers.load(ordering: .relaxed) }
   /// Objects of the software Metal; 0 with Apple's.
   public static var metalObjects: Int { Platform.liveMetalObjects }
 
@@ -30,6 +31,7 @@ public enum LiveObjects {
     static let submissions = Atomic<Int>(0)
     static let residencySets = Atomic<Int>(0)
     static let profiles = Atomic<Int>(0)
+    static let notifiers = Atomic<Int>(0)
   }
 }
 

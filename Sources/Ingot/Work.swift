@@ -10,6 +10,8 @@ final class Work: @unchecked Sendable {
   struct Outcome: Sendable {
     var gpuStart = 0.0
     var gpuEnd = 0.0
+    /// Seconds from the commit to the end.
+    var hostTime = 0.0
     var error: IngotError?
     /// There if its dispatches were to be timed.
     var profile: DispatchProfile?
@@ -22,20 +24,9 @@ final class Work: @unchecked Sendable {
     var waiters: [Waiter] = []
   }
 
-  private enum Waiter {
-    case thread(DispatchSemaphore)
-    case task(CheckedContinuation<Void, Never>)
-
-    func wake() {
-      switch self {
-      case .thread(let semaphore): semaphore.signal()
-      case .task(let continuation): continuation.resume()
-      }
-    }
-  }
-
   let ticket: UInt64
   let label: String
+  private let committed = Clock.now
   let track: QueueTrack
 
   private let finished = Atomic<Bool>(false)
@@ -96,6 +87,12 @@ extension Work {
     }
   }
 
+  /// Has `token` come to the queue when it is done; at once if it is.
+  func notify(_ queue: TokenQueue, token: UInt64) {
+    let waiter = Waiter.loop(queue, token)
+    if !enrol(waiter) { waiter.wake() }
+  }
+
   private func spin(until deadline: UInt64) -> Bool {
     if isDone { return true }
     var now = Clock.now
@@ -151,6 +148,7 @@ extension Work {
     }
     result.gpuStart = commandBuffer.gpuStartTime
     result.gpuEnd = commandBuffer.gpuEndTime
+    result.hostTime = Double(Clock.now - committed) / 1e9
     result.profile = sampler?.read(after: commandBuffer)
     guard commandBuffer.status != .completed else { return }
     result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))

@@ -96,6 +96,7 @@ public func ingot_submission_get_info(
     value.barriers = UInt64(clamping: submission.barriers)
     Text.write(submission.label, toMember: &value.label)
     value.barriers_spared = UInt64(clamping: submission.barriersSpared)
+    value.host_time = submission.hostTime
     result.fill(value)
   }
 }

@@ -15,6 +15,7 @@ enum HandleKind: UInt8 {
   case residencySet
   case view
   case mapping
+  case notifier = 15
   case boundKernel = 16
   case profile = 17
 }
@@ -34,6 +35,7 @@ extension HandleKind: CustomStringConvertible {
     case .residencySet: "residency_set"
     case .view: "view"
     case .mapping: "mapping"
+    case .notifier: "notifier"
     case .boundKernel: "bound_kernel"
     case .profile: "profile"
     }

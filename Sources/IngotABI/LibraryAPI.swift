@@ -22,6 +22,7 @@ public func ingot_count_live_objects(_ counts: UnsafeMutablePointer<ingot_live_o
     value.metal_objects = UInt64(clamping: LiveObjects.metalObjects)
     value.residency_sets = UInt64(clamping: LiveObjects.residencySets)
     value.profiles = UInt64(clamping: LiveObjects.profiles)
+    value.notifiers = UInt64(clamping: LiveObjects.notifiers)
     result.fill(value)
   }
 }

@@ -18,6 +18,7 @@ extension Pool: HandleObject { static var handleKind: HandleKind { .pool } }
 extension MappedFile: HandleObject { static var handleKind: HandleKind { .file } }
 extension HostView: HandleObject { static var handleKind: HandleKind { .view } }
 extension Mapping: HandleObject { static var handleKind: HandleKind { .mapping } }
+extension CompletionNotifier: HandleObject { static var handleKind: HandleKind { .notifier } }
 extension BoundKernel: HandleObject { static var handleKind: HandleKind { .boundKernel } }
 extension Profile: HandleObject { static var handleKind: HandleKind { .profile } }
 

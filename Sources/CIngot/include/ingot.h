@@ -61,6 +61,7 @@ typedef struct ingot_error_info {
   int64_t metal_code;    /* INGOT_ERROR_COMMAND_BUFFER: the MTLCommandBufferError code */
   char file[64];         /* INGOT_ERROR_COMPILE: "program_source" */
   char source_line[256]; /* INGOT_ERROR_COMPILE: the offending line */
+  char kernels[1024];    /* INGOT_ERROR_COMMAND_BUFFER: the labels of the kernels in it, one a line, cut to what fits */
 } ingot_error_info;
 
 /* The text of the last failure on this thread. This and the next leave it as it is, even when they fail. */
@@ -88,6 +89,7 @@ typedef struct ingot_live_objects {
   uint64_t metal_objects; /* the software device's own objects; 0 with Apple's Metal */
   uint64_t residency_sets; /* made by ingot_residency_set_create */
   uint64_t profiles;
+  uint64_t notifiers;
 } ingot_live_objects;
 ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
@@ -173,6 +175,12 @@ ingot_status ingot_device_supports(ingot_device _Nullable device, int64_t family
  * such as to give back cached memory, it does now. Waits go by the system's clock.
  */
 ingot_status ingot_device_advance_time(ingot_device _Nullable device, uint64_t nanoseconds);
+/*
+ * How long an encoder that begins waits for one of Metal's command buffers when too many are unfinished, in nanoseconds;
+ * a minute at first, UINT64_MAX for ever.
+ */
+ingot_status ingot_device_get_slot_timeout(ingot_device _Nullable device, uint64_t *_Nullable nanoseconds);
+ingot_status ingot_device_set_slot_timeout(ingot_device _Nullable device, uint64_t nanoseconds);
 ingot_status ingot_device_release(ingot_device _Nullable device);
 
 /* ---- Buffer ---------------------------------------------------------------------------------------------- */
@@ -732,6 +740,7 @@ typedef struct ingot_submission_info {
   uint8_t reserved[6];
   char label[256];
   uint64_t barriers_spared; /* as in ingot_encoder_info */
+  double host_time; /* seconds from the commit until the host was told; 0 until done */
 } ingot_submission_info;
 
 typedef struct ingot_encoder_info {
@@ -905,6 +914,39 @@ ingot_status ingot_profile_release(ingot_profile _Nullable profile);
 ingot_status ingot_device_start_capture(ingot_device _Nullable device, const char *_Nullable path);
 /* INGOT_ERROR_STATE if no capture of this device is under way. */
 ingot_status ingot_device_stop_capture(ingot_device _Nullable device);
+
+/* ---- Notifier -------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_notifier_handle *ingot_notifier;
+
+/*
+ * Makes what tells an event loop of submissions that are done, without a thread that waits for them. `descriptor` gets a
+ * file descriptor that can be read as long as there are tokens to take: it is for poll, kqueue or epoll, must not be read
+ * or closed, and is closed when the notifier is released, also while submissions are under way. INGOT_ERROR_STATE if the
+ * process has too many open files.
+ */
+ingot_status ingot_notifier_create(ingot_notifier _Nullable *_Nullable notifier, int32_t *_Nullable descriptor);
+/*
+ * Takes up to `capacity` tokens of what is done, in the order in which it was. Call it until `count` is below `capacity`.
+ * `tokens` may be NULL if `capacity` is 0; then `count` is how many there are.
+ */
+ingot_status ingot_notifier_take(
+    ingot_notifier _Nullable notifier, uint64_t *_Nullable tokens, uint64_t capacity, uint64_t *_Nullable count);
+ingot_status ingot_notifier_release(ingot_notifier _Nullable notifier);
+/*
+ * Has `token` come to the notifier, once for each call, when the submission is done; at once if it is. A failed one is
+ * done, too: ingot_submission_wait says so.
+ */
+ingot_status ingot_submission_notify(
+    ingot_submission _Nullable submission, ingot_notifier _Nullable notifier, uint64_t token);
+/*
+ * Takes one of Metal's command buffers for the encoder, which otherwise its first dispatch does, blocking if too many are
+ * unfinished. `has_begun` gets 1, or 0 if none is free: then `token` comes when it is time to call this again, and after
+ * several such calls that of the last. Who asks first is served first, be it so or by a dispatch. INGOT_ERROR_STATE if none
+ * is free and none is committed, INGOT_ERROR_TIMEOUT if none came free in time (ingot_device_set_slot_timeout).
+ */
+ingot_status ingot_encoder_begin(
+    ingot_encoder _Nullable encoder, ingot_notifier _Nullable notifier, uint64_t token, uint8_t *_Nullable has_begun);
 
 // cdef end
 
