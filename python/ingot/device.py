@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import sys
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, SupportsIndex, cast
 
-from ingot import _native
+from ingot import _native, _native_notify
 from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError, Unpicklable, shown
 from ingot.imports import Imports
@@ -231,6 +232,23 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
             CommandBufferError: A submission failed that nobody has been told of yet, by this or by `Submission.wait`.
         """
         _native.check(_native.wait(self._handle, timeout, _native.lib.ingot_device_synchronize))
+
+    @property
+    def slot_timeout(self) -> float:
+        """Seconds that an encoder waits for one of Metal's command buffers, 60 at first; `math.inf` is for ever.
+
+        Metal hands out 64 that are unfinished, and then blocks. So the first dispatch of an encoder waits until an
+        earlier submission is done, and raises `WaitTimeoutError` after that time.
+        """
+        nanoseconds = _native_notify.slot_timeout(self._handle)
+        return math.inf if nanoseconds == _native.FOREVER else nanoseconds / 1e9
+
+    @slot_timeout.setter
+    def slot_timeout(self, seconds: float) -> None:
+        number = _native.seconds(seconds)
+        if not number >= 0:
+            raise ArgumentError(f"a slot timeout of {shown(seconds)} seconds; it is 0 or more, or math.inf")
+        _native_notify.set_slot_timeout(self._handle, _native.nanoseconds(number))
 
     def supports(self, family: str) -> bool:
         """Whether it is of a GPU family (`supportsFamily`), for example `"apple7"` or `"metal3"`."""

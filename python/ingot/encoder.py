@@ -27,7 +27,7 @@ from ingot.specialise import UNFIT
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import numpy.typing as npt
@@ -271,6 +271,32 @@ class CommandEncoder(Unpicklable):
         if self._is_open:
             self._is_open = False
             encoder_release(self._handle)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Takes one of Metal's command buffers, which otherwise the first dispatch does; gives the encoder.
+
+        Metal blocks when too many are unfinished. In asyncio other tasks run until one is free, and whoever comes first
+        is served first, threads that wait in a dispatch among them. If it raises, the encoder is discarded.
+
+        Raises:
+            StateError: None is free and none is committed, so that nobody would ever give one back.
+            WaitTimeoutError: None came free within `Device.slot_timeout`.
+
+        Example:
+            with await device.encoder(label="step") as encoder:
+                encoder.dispatch(step, x, grid=x.size)
+                await encoder.commit()
+        """
+        from ingot import loops  # noqa: PLC0415, asyncio is there by now and need not be before
+
+        try:
+            yield from loops.begun(self._handle).__await__()
+        except ClosedError:
+            raise StateError(f"{self._name} was discarded; device.encoder() gives a new one") from None
+        except BaseException:
+            self.discard()
+            raise
+        return self
 
     def __enter__(self) -> Self:
         return self
