@@ -25,6 +25,7 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "notifier",
     "bound_kernel",
     "profile",
 )
@@ -124,6 +125,7 @@ class Live:
             "view": ("buffer_open_view", self.handles.get("buffer")),
             "profile": ("device_create_profile", device, 100),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
+            "notifier": ("notifier_create",),
         }
         function, *arguments = calls[kind]
         return self._call(function, kind, *arguments)
@@ -131,6 +133,7 @@ class Live:
     def _call(self, function: str, kind: str, *arguments: Any) -> Any:
         result = ffi.new(f"ingot_{kind} *")
         more = [ffi.NULL] if kind in {"buffer", "view", "mapping"} else []  # the contents
+        more = [ffi.new("int32_t *")] if kind == "notifier" else more
         status = getattr(lib, f"ingot_{function}")(*arguments, result, *more)
         assert status == lib.INGOT_OK, text()
         return result[0]
@@ -375,6 +378,18 @@ class Live:
 
     def _device_start_capture(self, _: str) -> list[Any]:
         return [self.handles["device"], ffi.new("char[]", b"/tmp/ingot-none.gputrace")]
+
+    def _device_set_slot_timeout(self, _: str) -> list[Any]:
+        return [self.handles["device"], 1_000_000_000]
+
+    def _notifier_take(self, _: str) -> list[Any]:
+        return [self.handles["notifier"], ffi.new("uint64_t[16]"), 16, ffi.new("uint64_t *")]
+
+    def _submission_notify(self, _: str) -> list[Any]:
+        return [self.handles["submission"], self.handles["notifier"], 7]
+
+    def _encoder_begin(self, _: str) -> list[Any]:
+        return [self.handles["encoder"], self.handles["notifier"], 7, ffi.new("uint8_t *")]
 
     def _submission_wait(self, _: str) -> list[Any]:
         return [self.handles["submission"], 1_000_000_000]

@@ -37,6 +37,7 @@ MOST_ALIVE = {
     "residency_set": 8,
     "view": 8,
     "mapping": 3,
+    "notifier": 4,
     "bound_kernel": 8,
 }
 CALLS_KEPT = 30
@@ -149,6 +150,7 @@ class Fuzzer:
             "file": ("ingot_file_map", (device, ("path",), plain0, made)),
             "residency_set": ("ingot_residency_set_create", (device, ("null",), made)),
             "view": ("ingot_buffer_open_view", (("live", "buffer", 0), made, ("null",))),
+            "notifier": ("ingot_notifier_create", (made, ("result", "int32_t"))),
             "mapping": ("ingot_buffer_map", (("live", "buffer", 0), plain, ("plain", 1 << 62), made, ("null",))),
             "bound_kernel": (
                 "ingot_kernel_bind",

@@ -53,6 +53,7 @@ FIRST = {
     "ingot_buffer_info": 312,
     "ingot_device_statistics": 48,
     "ingot_kernel_info": 40,
+    "ingot_error_info": 352,
     "ingot_live_objects": 72,
     "ingot_pool_statistics": 80,
     "ingot_submission_info": 304,

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
@@ -26,7 +27,8 @@ import Testing
       asked.append(request)
       switch index % 3 {
       case 0:
-        DispatchQueue.global().async { [slots] in
+        // Threads of their own: those of Dispatch's are few, and come slowly where all of them block.
+        Thread.detachNewThread { [slots] in
           slots.wait(for: request)
           order.add(index, slots.end(request))
         }
@@ -108,7 +110,9 @@ import Testing
     let served = LockedCount()
     let group = DispatchGroup()
     for _ in 0..<8 {
-      DispatchQueue.global().async(group: group) { [slots] in
+      group.enter()
+      Thread.detachNewThread { [slots] in
+        defer { group.leave() }
         for _ in 0..<200 where (try? slots.take()) != nil {
           served.add()
           slots.free(committed: false)
