@@ -101,7 +101,8 @@ def failure(status: int) -> errors.IngotError:
         return errors.CompileError(message, line=info.line, column=info.column, **place)
     if status == lib.INGOT_ERROR_COMMAND_BUFFER:
         info = struct("error_info", lib.ingot_last_error_info)
-        return errors.CommandBufferError(message, code=info.metal_code, kernels=tuple(string(info.kernels).split("\n")))
+        kernels = tuple(string(info.kernels).splitlines())
+        return errors.CommandBufferError(message, code=info.metal_code, kernels=kernels)
     return _EXCEPTIONS.get(status, errors.IngotError)(message)
 
 

@@ -278,6 +278,11 @@ class Live:
     def _library_get_kernel_names(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
 
+    def _library_set_label(self, _: str) -> list[Any]:
+        return [self.handles["library"], ffi.new("char[]", b"label")]
+
+    _library_get_label = _library_get_kernel_names
+
     def _library_get_kernel(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", b"saxpy"), ffi.new("ingot_kernel *")]
 

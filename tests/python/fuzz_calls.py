@@ -196,6 +196,13 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         number(0, 1, 2, 2, 2, 1025),
         result("ingot_kernel"),
     ),
+    "ingot_library_set_label": (handle("library"), LABEL),
+    "ingot_library_get_label": (
+        handle("library"),
+        mostly([("output",)], [("null",)]),
+        number(0, 1, 7, 65536),
+        result("uint64_t"),
+    ),
     "ingot_library_release": (handle("library"),),
     "ingot_kernel_get_info": (handle("kernel"), struct("kernel_info")),
     "ingot_kernel_get_argument": (handle("kernel"), number(0, 1, 2), struct("argument_info")),

@@ -24,6 +24,8 @@ OPTIONAL = {
     "ingot_library_compile": {2},
     "ingot_library_get_kernel_names": {1, 3},
     "ingot_kernel_get_label": {1, 3},
+    "ingot_library_get_label": {1, 3},
+    "ingot_library_set_label": {1},
     "ingot_pool_create_batch": {3},
     "ingot_pool_release_buffer": {2},
     "ingot_pool_reset": {1},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 from typing import Any, Literal, assert_type
 
@@ -24,6 +25,8 @@ def devices() -> None:
     device.residency_budget = 1 << 30
     assert_type(device.keep_alive, float)
     device.keep_alive = 2
+    assert_type(device.slot_timeout, float)
+    device.slot_timeout = 5
     residency_set = device.residency_set(label="weights")
     residency_set.add(device.zeros(4), device.zeros(5))
     with residency_set.resident() as kept:
@@ -134,6 +137,14 @@ def kernels(device: ingot.Device) -> ingot.Kernel:
     return kernel
 
 
+async def awaiting(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    with await device.encoder("step") as encoder:
+        assert_type(encoder, ingot.CommandEncoder)
+        encoder.dispatch(kernel, x, grid=x.size)
+        assert_type(await encoder.commit(), ingot.Submission)
+    assert_type(await asyncio.wait_for(encoder.submission, 10), ingot.Submission)
+
+
 def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
     with device.encoder(label="work", ordering="serial") as encoder:
         assert_type(encoder, ingot.CommandEncoder)
@@ -144,7 +155,10 @@ def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> Non
         assert_type(submission, ingot.Submission)
     assert_type(submission.wait(timeout=1.5), None)
     assert_type(submission.done(), bool)
-    assert_type(submission.gpu_time, float)
+    assert_type((submission.gpu_time, submission.host_time), tuple[float, float])
+    assert_type(submission.add_done_callback(lambda done: done.gpu_time), None)
+    submission.add_done_callback(print)
+    submission.add_done_callback(len)  # type: ignore[arg-type]
     assert_type(submission.error, ingot.CommandBufferError | None)
     encoder.dispatch(kernel, x, grid="4")  # type: ignore[arg-type]
     encoder.dispatch(x, x, grid=4)  # type: ignore[arg-type]

@@ -680,6 +680,10 @@ ingot_status ingot_library_get_constant(
 ingot_status ingot_library_get_specialised_kernel(
     ingot_library _Nullable library, const char *_Nullable name, const ingot_constant *_Nullable constants,
     uint64_t constant_count, ingot_kernel _Nullable *_Nullable kernel);
+/* What Metal's tools call it: nothing at first, or NULL. All who compile the same text share it. */
+ingot_status ingot_library_set_label(ingot_library _Nullable library, const char *_Nullable label);
+ingot_status ingot_library_get_label(
+    ingot_library _Nullable library, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
 ingot_status ingot_library_release(ingot_library _Nullable library);
 
 ingot_status ingot_kernel_get_info(ingot_kernel _Nullable kernel, ingot_kernel_info *_Nullable info);

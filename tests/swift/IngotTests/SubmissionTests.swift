@@ -1,4 +1,6 @@
 import Dispatch
+import Foundation
+import Metal
 import Testing
 
 @testable import Ingot
@@ -44,6 +46,55 @@ import Testing
     try second.wait()
     #expect(first.gpuStart > 0 && first.gpuEnd >= first.gpuStart && first.gpuTime >= 0)
     #expect(second.gpuStart >= first.gpuEnd)
+  }
+
+  @Test func theHostsTimeIsFromCommitToEnd() throws {
+    let gate = try Gate(device)
+    let before = ContinuousClock.now
+    let submission = try submit(x)
+    #expect(submission.hostTime == 0)
+    Thread.sleep(forTimeInterval: 0.03)
+    gate.open()
+    try submission.wait()
+    let elapsed = ContinuousClock.now - before
+    #expect(submission.hostTime >= 0.03 && .seconds(submission.hostTime) <= elapsed)
+    #expect(submission.hostTime >= submission.gpuTime)
+  }
+
+  @Test("C65: commit and wait blocks until the result can be read") func commitAndWaitBlocks() throws {
+    let gate = try Gate(device)
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(30)) { [gate = Held(gate)] in
+      gate.value.open()
+    }
+    let encoder = device.encoder()
+    for _ in 0..<5 { try encoder.dispatch(increment, x, grid: 8) }
+    let submission = try encoder.commitAndWait()
+    #expect(submission.isDone && submission.hostTime > 0)
+    #expect(try x.values(of: Int32.self) == Array(repeating: 5, count: 8))
+  }
+
+  /// A thread of Python's has no autorelease pool: what Metal puts there would stay until the thread ends.
+  @Test func metalsObjectsGoWithTheSubmission() throws {
+    let (device, increment, x) = (device, increment, x)
+    let left = LockedCount()
+    let done = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      defer { done.signal() }
+      for _ in 0..<20 {
+        weak var metal: (any MTLComputeCommandEncoder)?
+        do {
+          let encoder = device.encoder()
+          guard (try? encoder.dispatch(increment, x, grid: 8)) != nil else { return left.add() }
+          metal = encoder.computeEncoder
+          guard metal != nil, (try? encoder.commitAndWait()) != nil else { return left.add() }
+        }
+        let deadline = ContinuousClock.now + .seconds(10)
+        while metal != nil, ContinuousClock.now < deadline { Thread.sleep(forTimeInterval: 0.001) }
+        if metal != nil { left.add() }
+      }
+    }
+    done.wait()
+    #expect(left.value == 0)
   }
 
   @Test func manyThreadsAndTasksWaitForOneSubmission() async throws {
