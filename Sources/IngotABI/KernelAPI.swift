@@ -74,7 +74,8 @@ public func ingot_library_get_kernel(
 }
 
 @c @implementation
-public func ingot_library_set_label(_ library: OpaquePointer?, _ label: UnsafePointer<CChar>?) -> ingot_status {
+public func ingot_library_set_label(_ library: OpaquePointer?, _ label: UnsafePointer<CChar>?) -> ingot_status
+{
   boundary { () throws(IngotError) in
     let library: Library = try object(library)
     library.label = label.map { String(cString: $0) }

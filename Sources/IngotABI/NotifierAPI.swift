@@ -38,7 +38,9 @@ public func ingot_notifier_take(
 }
 
 @c @implementation
-public func ingot_notifier_release(_ notifier: OpaquePointer?) -> ingot_status { release(notifier, .notifier) }
+public func ingot_notifier_release(_ notifier: OpaquePointer?) -> ingot_status {
+  release(notifier, .notifier)
+}
 
 @c @implementation
 public func ingot_submission_notify(

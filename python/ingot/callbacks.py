@@ -74,24 +74,19 @@ _caller: _Caller | None = None
 
 def _started() -> _Caller:
     global _caller  # noqa: PLW0603, once per process
-    if _caller is None:
-        made = _Caller()
-        with _native.lock:  # another thread may have been here meanwhile
-            is_first = _caller is None
-            if is_first:
-                _caller = made
-        if is_first:
-            _start(made)
-    return _caller
-
-
-def _start(caller: _Caller) -> None:
-    global _caller  # noqa: PLW0603
+    if _caller is not None:
+        return _caller
+    made = _Caller()
+    with _native.lock:
+        if _caller is not None:  # another thread has been here meanwhile
+            return _caller
+        _caller = made
     try:
-        caller.start()
+        made.start()
     except BaseException:
         _caller = None
         raise
+    return made
 
 
 def _forget() -> None:

@@ -87,7 +87,7 @@ class Submission(Unpicklable):
     def add_done_callback(self, callback: Callable[[Submission], object]) -> None:
         """Has `callback(submission)` called once the work is done, or has failed; soon if it is.
 
-        Callbacks run one after another on a thread of Ingot's, in the order in which the work ended, so a slow one delays
+        Callbacks run one after another on a thread of Ingot's, in the order in which the work ended: a slow one delays
         the others. What one raises goes to `threading.excepthook`. Those whose turn has not come when the interpreter
         exits are not called.
 

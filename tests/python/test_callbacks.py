@@ -54,9 +54,7 @@ def test_order_is_that_of_the_ends_and_of_the_calls(device: ingot.Device) -> Non
     assert calls == list(range(2 * len(submissions)))
 
 
-def test_what_a_callback_raises_goes_to_the_threads_hook(
-    device: ingot.Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_callback_raises_goes_to_the_threads_hook(device: ingot.Device, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: seen.append((args.exc_type, args.thread.name)))
     after: list[ingot.Submission] = []
@@ -81,7 +79,7 @@ def test_a_hook_that_raises_does_not_end_the_thread(device: ingot.Device, monkey
     seen: list[type[BaseException]] = []
     monkeypatch.setattr(threading, "excepthook", lambda _args: {}[1])
     monkeypatch.setattr(sys, "excepthook", lambda kind, *_: seen.append(kind))
-    device.encoder().commit().add_done_callback(lambda _: [][1])
+    device.encoder().commit().add_done_callback(lambda _: {}[2])
     fence(device)
     assert seen == [KeyError]
 

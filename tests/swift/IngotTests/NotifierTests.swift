@@ -17,7 +17,9 @@ import Testing
   private func submit() throws -> Submission { try device.encoder().commit() }
 
   /// Whether the descriptor can be read within `milliseconds`.
-  private func isReadable(_ milliseconds: Int32 = 0) -> Bool { canBeRead(notifier.fileDescriptor, milliseconds) }
+  private func isReadable(_ milliseconds: Int32 = 0) -> Bool {
+    canBeRead(notifier.fileDescriptor, milliseconds)
+  }
 
   /// Waits as an event loop does, until so many tokens have come.
   private func collect(_ count: Int) throws -> [UInt64] {
