@@ -24,7 +24,7 @@ public final class CommandEncoder: @unchecked Sendable {
   /// Taken with the first dispatch, or by `begun`.
   @exclusivity(unchecked) var slot = EncoderSlot.none
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
-  @exclusivity(unchecked) private var commandBuffer: (any MTLCommandBuffer)?
+  @exclusivity(unchecked) private(set) var commandBuffer: (any MTLCommandBuffer)?
   @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
   @exclusivity(unchecked) var uses = EncoderUses()
   @exclusivity(unchecked) var hazards = HazardTracker()
