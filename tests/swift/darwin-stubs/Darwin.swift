@@ -58,8 +58,6 @@ public func fcntl(_ descriptor: Int32, _ command: Int32, _ value: Int32) -> Int3
 
 public func read(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer!, _ count: Int) -> Int { 0 }
 
-public func write(_ descriptor: Int32, _ memory: UnsafeRawPointer!, _ count: Int) -> Int { 0 }
-
 @discardableResult
 public func fstat(_ descriptor: Int32, _ status: UnsafeMutablePointer<stat>!) -> Int32 { 0 }
 
