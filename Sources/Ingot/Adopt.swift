@@ -83,7 +83,7 @@ extension Device {
     guard metal.hazardTrackingMode == .untracked else { return Origin(isReadOnly: isReadOnly) }
     try queue.slots.take()
     let made = withAutoreleasePool { () -> Origin? in
-      guard let fence = metalDevice.makeFence(), let commandBuffer = queue.metal.makeCommandBuffer(),
+      guard let fence = metalDevice.makeFence(), let commandBuffer = metalQueue.makeCommandBuffer(),
         let scratch = metalDevice.makeBuffer(length: 4, options: .storageModeShared),
         let encoder = commandBuffer.makeBlitCommandEncoder()
       else { return nil }

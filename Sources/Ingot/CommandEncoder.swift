@@ -16,6 +16,9 @@ public final class CommandEncoder: @unchecked Sendable {
   public let label: String?
   public let ordering: Ordering
 
+  /// Where it is committed; nil for the device's own queue.
+  private let otherQueue: Queue?
+  private let submissions: SubmissionQueue
   let id: UInt64
   /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
   let isTracked: Bool
@@ -30,6 +33,8 @@ public final class CommandEncoder: @unchecked Sendable {
   /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
   @exclusivity(unchecked) var longValues: [Buffer] = []
   @exclusivity(unchecked) var dispatchCount = 0
+  /// Compute encoders with dispatches: an event ends one.
+  @exclusivity(unchecked) private(set) var computeEncoderCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
@@ -40,8 +45,10 @@ public final class CommandEncoder: @unchecked Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering) {
+  init(device: Device, queue: Queue?, label: String?, ordering: Ordering) {
     self.device = device
+    otherQueue = queue
+    submissions = queue?.submissions ?? device.queue
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
@@ -53,6 +60,9 @@ public final class CommandEncoder: @unchecked Sendable {
     abandon()
     LiveObjects.Counters.encoders.decrement()
   }
+
+  /// The queue that it is committed to.
+  public var queue: Queue { otherQueue ?? device.defaultQueue }
 
   /// What messages call it.
   var name: String { label.map { "encoder '\($0)'" } ?? "encoder \(id)" }
@@ -98,19 +108,28 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
+    computeEncoderCount += 1
     return encoder
   }
 
-  private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
+  /// Ends Metal's compute encoder, if there is one; the next dispatch makes another.
+  func endComputeEncoder() {
+    guard let computeEncoder else { return }
+    uses.updateFences(computeEncoder)
+    computeEncoder.endEncoding()
+    self.computeEncoder = nil
+  }
+
+  func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
-    try device.queue.slots.take()
+    try submissions.slots.take()
     let made = withAutoreleasePool {
-      let made = device.queue.metal.makeCommandBuffer()
+      let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()
       if let label { made?.label = label }
       return made
     }
     guard let made else {
-      device.queue.slots.free(committed: false)
+      submissions.slots.free(committed: false)
       throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
     }
     commandBuffer = made
@@ -155,10 +174,9 @@ extension CommandEncoder {
   }
 
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
-    let queue = device.queue
+    let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
-    if let computeEncoder { uses.updateFences(computeEncoder) }
-    computeEncoder?.endEncoding()
+    endComputeEncoder()
     uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
@@ -187,6 +205,6 @@ extension CommandEncoder {
       drop()
     }
     uses = EncoderUses()
-    device.queue.slots.free(committed: false)
+    submissions.slots.free(committed: false)
   }
 }

@@ -12,6 +12,7 @@ struct EncoderUses: Sendable {
 
   private(set) var storages: [Use] = []
   private(set) var kernels: [Kernel] = []
+  var events = EventUses()
   /// The places of storages whose memory Ingot has not made.
   private var imported: [Int] = []
   private var fences: [Origin] = []
@@ -89,6 +90,9 @@ extension EncoderUses {
     for origin in fences[waited...] { encoder.waitForFence(origin.fence!) }
     waited = fences.count
   }
+
+  /// There is another encoder now, which has waited for nothing.
+  mutating func waitForFencesAgain() { waited = 0 }
 
   /// Makes the encoders after this one come after what it has done to untracked memory.
   func updateFences(_ encoder: any MTLComputeCommandEncoder) {

@@ -1,18 +1,22 @@
 import Metal
 import Synchronization
 
-/// The residency sets that are attached to a queue: Ingot's own and the user's, never more than Metal takes.
+/// The residency sets that are attached to all queues of a device: Ingot's own and the user's, never more than Metal
+/// takes.
 ///
-/// No call of Metal is made under the lock.
+/// No call of Metal is made under the lock of the books. What is attached where changes under `attaching`, which is taken
+/// before that.
 final class QueueSets: @unchecked Sendable {
   // Unchecked: Metal's devices and queues may be used from any thread.
 
   /// Metal takes 32; one is left to tools that attach their own.
   let limit: Int
   private let device: any MTLDevice
-  private let queue: any MTLCommandQueue
 
-  private struct State {
+  private struct State: @unchecked Sendable {
+    // Unchecked: Metal's queues may be used from any thread.
+    /// The device's own first.
+    var queues: [any MTLCommandQueue]
     /// Places that are taken, by sets that are there and by those that are about to be made.
     var automatic = 0
     var own = 0
@@ -20,11 +24,12 @@ final class QueueSets: @unchecked Sendable {
     var commitsOfGone = 0
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
+  private let attaching = Mutex(())
 
   init(of device: any MTLDevice, queue: any MTLCommandQueue, limit: Int = 31) {
     self.device = device
-    self.queue = queue
+    state = Mutex(State(queues: [queue]))
     self.limit = limit
   }
 
@@ -73,24 +78,64 @@ final class QueueSets: @unchecked Sendable {
       descriptor.label = label
       descriptor.initialCapacity = 256
       let metal = try device.makeResidencySet(descriptor: descriptor)
-      queue.addResidencySet(metal)
       let set = AttachedSet(metal, isAutomatic: isAutomatic)
-      state.withLock { $0.attached.append(set) }
+      attach(set)
       return set
     }
   }
 
-  /// Takes a set off the queue; work that is under way keeps it.
+  private func attach(_ set: AttachedSet) {
+    attaching.withLock { _ in
+      let queues = state.withLock { state in
+        state.attached.append(set)
+        return Queues(list: state.queues)
+      }
+      set.withMetal { for queue in queues.list { queue.addResidencySet($0) } }
+    }
+  }
+
+  /// Takes a set off the queues; work that is under way keeps it.
   func detach(_ set: AttachedSet) {
-    let wasThere = state.withLock { state in
+    attaching.withLock { _ in
+      guard forget(set) else { return }
+      let queues = state.withLock { Queues(list: $0.queues) }
+      withAutoreleasePool { set.withMetal { for queue in queues.list { queue.removeResidencySet($0) } } }
+    }
+  }
+
+  /// Whether it was there.
+  private func forget(_ set: AttachedSet) -> Bool {
+    state.withLock { state in
       guard let index = state.attached.firstIndex(where: { $0 === set }) else { return false }
       state.attached.remove(at: index)
       state.commitsOfGone += set.commits
       if set.isAutomatic { state.automatic -= 1 } else { state.own -= 1 }
       return true
     }
-    guard wasThere else { return }
-    withAutoreleasePool { set.withMetal { queue.removeResidencySet($0) } }
+  }
+
+  /// Attaches all sets, those that come later too, to another queue.
+  func add(_ queue: any MTLCommandQueue) {
+    let added = Queues(list: [queue])
+    attaching.withLock { _ in
+      let attached = state.withLock { state in
+        state.queues += added.list
+        return state.attached
+      }
+      withAutoreleasePool { for set in attached { set.withMetal { added.list[0].addResidencySet($0) } } }
+    }
+  }
+
+  /// Takes all sets off a queue that goes; work that is under way keeps them.
+  func remove(_ queue: any MTLCommandQueue) {
+    let removed = Queues(list: [queue])
+    attaching.withLock { _ in
+      let attached = state.withLock { state in
+        state.queues.removeAll { $0 === removed.list[0] }
+        return state.attached
+      }
+      withAutoreleasePool { for set in attached { set.withMetal { removed.list[0].removeResidencySet($0) } } }
+    }
   }
 
   /// Asks for all that should be resident, once more; returns how many sets that were.
@@ -99,9 +144,10 @@ final class QueueSets: @unchecked Sendable {
   /// Gives the GPU as little work as there is. For a queue that never had any: macOS does not give back what was made
   /// resident before there has been some.
   func workOnce() {
+    let own = state.withLock { Queues(list: $0.queues) }
     withAutoreleasePool {
       guard let buffer = device.makeBuffer(length: 16, options: .storageModeShared),
-        let commandBuffer = queue.makeCommandBuffer()
+        let commandBuffer = own.list[0].makeCommandBuffer()
       else { return }
       if let encoder = commandBuffer.makeBlitCommandEncoder() {
         encoder.fill(buffer: buffer, range: 0..<4, value: 0)
@@ -119,6 +165,11 @@ final class QueueSets: @unchecked Sendable {
   }
 
   var attached: [AttachedSet] { state.withLock { $0.attached } }
+}
+
+/// Metal's queues on their way into a lock that is held by this thread, or out of it.
+private struct Queues: @unchecked Sendable {
+  let list: [any MTLCommandQueue]
 }
 
 /// One residency set. Metal's are not thread-safe, so every call on it is made under the lock.
