@@ -121,6 +121,21 @@
       }
     }
 
+    @Test("Stages of sessions that wait for one another")
+    func sessions() throws {
+      let ends = try outcomes { scene in
+        let sessions = scene.queues.map { $0.session() }
+        for term in Self.terms {
+          let (session, before) = (sessions[Int(term) % 3], sessions[Int(term - 1) % 3])
+          let encoder = try session.beginStage()
+          if let event = before.event { try encoder.wait(for: event, value: before.fenceValue) }
+          try scene.encode(term, in: encoder)
+          try session.fenceStage()
+        }
+      }
+      #expect(ends == [Self.inOrder])
+    }
+
     @Test("Without events some seed orders queues otherwise than they were committed")
     func unordered() throws {
       let ends = try outcomes(seeds: 1...24) { scene in
