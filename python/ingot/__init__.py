@@ -39,13 +39,16 @@ from ingot.errors import (
     UncommittedError,
     WaitTimeoutError,
 )
+from ingot.event import Event
 from ingot.kernel import Kernel, KernelArgument, Library
 from ingot.mapping import Mapping
 from ingot.memory import MemoryStats, MemoryUse, PoolStatistics
 from ingot.pool import Pool
+from ingot.queue import Queue
 from ingot.residency import ResidencySet
 from ingot.safetensors import SafeTensors, load_safetensors
 from ingot.safetensors_header import TensorInfo
+from ingot.session import EncoderSession
 from ingot.submission import Submission
 
 __all__ = [
@@ -59,6 +62,8 @@ __all__ = [
     "Device",
     "DeviceNotFoundError",
     "DeviceStatistics",
+    "EncoderSession",
+    "Event",
     "ExportError",
     "FunctionConstant",
     "InFlightError",
@@ -74,6 +79,7 @@ __all__ = [
     "PipelineError",
     "Pool",
     "PoolStatistics",
+    "Queue",
     "ResidencySet",
     "SafeTensors",
     "StateError",

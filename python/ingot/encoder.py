@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, Type
 
 import numpy as np
 
-from ingot import _native, _native_bound, dtypes
+from ingot import _native, _native_bound, _native_queues, dtypes
 from ingot._native import dispatch_bound_along, encoder_dispatch, encoder_release, lib
 from ingot.bound import BoundKernel, used
 from ingot.buffer import Buffer
@@ -22,6 +22,7 @@ from ingot.errors import (
     Unpicklable,
     shown,
 )
+from ingot.event import EncodesEvents
 from ingot.kernel import Kernel
 from ingot.specialise import UNFIT
 from ingot.submission import Submission
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ingot.binding import Threadgroup
     from ingot.bound import Use
     from ingot.device import Device
+    from ingot.queue import Queue
 
 Ordering: TypeAlias = Literal["automatic", "serial", "manual"]
 """In which order dispatches of one encoder run."""
@@ -64,7 +66,7 @@ _LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final = MappingProxyType[str, object]({})
 
 
-class CommandEncoder(Unpicklable):
+class CommandEncoder(EncodesEvents, Unpicklable):
     """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
 
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
@@ -76,22 +78,39 @@ class CommandEncoder(Unpicklable):
             submission = encoder.commit()
     """
 
-    __slots__ = ("_device", "_handle", "_is_open", "_label", "_submission")
+    __slots__ = ("_device", "_handle", "_is_open", "_label", "_queue", "_submission")
 
-    def __init__(self, device: Device, label: str | None, ordering: Ordering) -> None:
+    def __init__(self, device: Device, label: str | None, ordering: Ordering, queue: Queue | None = None) -> None:
         self._is_open = False  # __del__ looks at these two, even if the next lines raise
         self._submission: Submission | None = None
         if not isinstance(ordering, str) or ordering not in _ORDERINGS:
             raise ArgumentError(f"ordering is {shown(ordering)}; it can be {', '.join(map(repr, _ORDERINGS))}")
         self._device = device
         self._label = label
-        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
+        self._queue = queue
+        if queue is None:
+            self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering])
+        else:
+            self._handle = _native_queues.create_encoder(queue._handle, label, _ORDERINGS[ordering])
         self._is_open = True
+
+    @classmethod
+    def _of_stage(cls, handle: _native.Handle, queue: Queue, label: str | None) -> CommandEncoder:
+        """The encoder of a session's stage, which commits it."""
+        stage = cls.__new__(cls)
+        stage._handle, stage._device, stage._queue, stage._label = handle, queue.device, queue, label
+        stage._submission, stage._is_open = None, True
+        return stage
 
     @property
     def device(self) -> Device:
         """The device it encodes for."""
         return self._device
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that it is committed to."""
+        return self._device.default_queue if self._queue is None else self._queue
 
     @property
     def label(self) -> str | None:
@@ -254,6 +273,9 @@ class CommandEncoder(Unpicklable):
         status, handle = _native.commit(self._handle)
         if status:
             raise self._failure(status)
+        return self._is_committed_as(handle)
+
+    def _is_committed_as(self, handle: _native.Handle) -> Submission:
         self._submission = Submission(handle, self._device, self._label)
         self._is_open = False
         return self._submission
@@ -268,6 +290,7 @@ class CommandEncoder(Unpicklable):
         """Drops the work, unless it was committed; the encoder cannot be used any more."""
         if self._is_open:
             self._is_open = False
+            lib.ingot_encoder_discard(self._handle)  # the handle may not be all that has it
             encoder_release(self._handle)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ import mmap
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
+from abi_queues import QueueArguments
 from kernels import SAXPY
 
 from ingot._native import ffi, lib
@@ -25,6 +26,9 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "event",
+    "queue",
+    "session",
     "bound_kernel",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
@@ -72,7 +76,7 @@ def region() -> Any:
 REGIONS: list[mmap.mmap] = []
 
 
-class Live:
+class Live(QueueArguments):
     """A live handle of each kind, on an isolated device, and arguments that are good."""
 
     def __init__(self) -> None:
@@ -122,6 +126,9 @@ class Live:
             "residency_set": ("residency_set_create", device, ffi.NULL),
             "view": ("buffer_open_view", self.handles.get("buffer")),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
+            "event": ("event_create", device, ffi.NULL),
+            "queue": ("queue_create", device, ffi.NULL),
+            "session": ("session_create", self.handles.get("queue"), ffi.NULL),
         }
         function, *arguments = calls[kind]
         return self._call(function, kind, *arguments)

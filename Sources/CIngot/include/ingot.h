@@ -399,7 +399,7 @@ ingot_status ingot_take_released(uint64_t *_Nullable tokens, uint64_t capacity, 
 /*
  * Makes a buffer on somebody else's id<MTLBuffer> (on Linux: an object of the software device), and retains it. The
  * pointer must be that of a living object. `offset` is in bytes from its beginning; `flags` is INGOT_IMPORT_* or 0. One in
- * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of this device.
+ * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of one queue.
  * Adopted twice it is one storage; so is the MTLBuffer of an exact buffer of Ingot. INGOT_ERROR_ARGUMENT if it belongs to
  * another device or to a pool, or the window does not lie in it.
  */

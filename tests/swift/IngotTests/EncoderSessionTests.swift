@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test("C64, C70, C78: sessions that are dropped, open or fenced, leave the device usable")
+  @Test("C64, C70: sessions that are dropped, open or fenced, leave the device usable")
   func dropped() throws {
     for round in 0..<200 {
       let session = device.session()
