@@ -80,7 +80,7 @@ extension CommandEncoder {
   /// For who has entered.
   var counts: EncoderStatistics {
     // All but the first of each of Metal's encoders are checked, and Ingot puts a barrier or not.
-    let checked = isTracked ? dispatchCount - computeEncoderCount : 0
+    let checked = isTracked ? dispatchCount - passCount : 0
     return EncoderStatistics(
       dispatches: dispatchCount, barriers: barrierCount,
       barriersSpared: checked - (barrierCount - forcedBarrierCount))

@@ -40,8 +40,7 @@ extension CommandEncoder {
       guard event.device === device else { throw foreign(event) }
       try withAutoreleasePool { () throws(IngotError) in
         let commandBuffer = try beginCommandBuffer()
-        endComputeEncoder()
-        beginAnew()
+        endPass()
         body(commandBuffer)
       }
     } catch {
@@ -49,14 +48,6 @@ extension CommandEncoder {
       throw error
     }
     leave()
-  }
-
-  /// What a new compute encoder does not know: no kernel is set, nothing is bound, and no fence was waited for. Metal
-  /// orders it after the one before by the memory that both use, so no conflict is left for a barrier.
-  private func beginAnew() {
-    bindings = Bindings()
-    hazards.reset()
-    uses.waitForFencesAgain()
   }
 
   private func foreign(_ event: Event) -> IngotError {

@@ -33,8 +33,8 @@ public final class CommandEncoder: @unchecked Sendable {
   /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
   @exclusivity(unchecked) var longValues: [Buffer] = []
   @exclusivity(unchecked) var dispatchCount = 0
-  /// Compute encoders with dispatches: an event ends one.
-  @exclusivity(unchecked) private(set) var computeEncoderCount = 0
+  /// Metal's compute encoders with dispatches.
+  @exclusivity(unchecked) private(set) var passCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
@@ -108,16 +108,8 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
-    computeEncoderCount += 1
+    passCount += 1
     return encoder
-  }
-
-  /// Ends Metal's compute encoder, if there is one; the next dispatch makes another.
-  func endComputeEncoder() {
-    guard let computeEncoder else { return }
-    uses.updateFences(computeEncoder)
-    computeEncoder.endEncoding()
-    self.computeEncoder = nil
   }
 
   func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
@@ -176,7 +168,7 @@ extension CommandEncoder {
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
     let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
-    endComputeEncoder()
+    endPass()
     uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }

@@ -91,12 +91,10 @@ extension EncoderUses {
     waited = fences.count
   }
 
-  /// There is another encoder now, which has waited for nothing.
-  mutating func waitForFencesAgain() { waited = 0 }
-
-  /// Makes the encoders after this one come after what it has done to untracked memory.
-  func updateFences(_ encoder: any MTLComputeCommandEncoder) {
+  /// Makes Metal's encoders after this one come after what it has done to untracked memory; they have to wait for that.
+  mutating func endPass(_ encoder: any MTLComputeCommandEncoder) {
     for origin in fences[..<waited] { encoder.updateFence(origin.fence!) }
+    waited = 0
   }
 
   /// Whether the files that are used still have the bytes that are. Throws `.state` if one of them has not.

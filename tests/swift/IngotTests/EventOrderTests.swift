@@ -22,11 +22,7 @@
       let event: Event
 
       init(seed: UInt64, _ options: MTLResourceOptions) throws {
-        var switches = Switches()
-        switches.seed = seed
-        device = try Device(
-          metal: SoftwareDevice(switches: switches), residency: true,
-          configuration: Configuration { _ in nil })
+        device = try Device.seeded(seed)
         queues = try [device.defaultQueue, device.queue(), device.queue()]
         step = try device.kernel("step", of: EventOrderTests.source)
         let metal = try #require(device.metalDevice.makeBuffer(length: 64, options: options))
