@@ -4,8 +4,8 @@ import Synchronization
 /// The residency sets that are attached to all queues of a device: Ingot's own and the user's, never more than Metal
 /// takes.
 ///
-/// No call of Metal is made under the lock of the books. What is attached where changes under `attaching`, which is taken
-/// before that.
+/// No call of Metal is made under the lock of the state. That of the queues is held while sets are attached and taken off,
+/// and taken before it.
 final class QueueSets: @unchecked Sendable {
   // Unchecked: Metal's devices and queues may be used from any thread.
 
@@ -13,10 +13,7 @@ final class QueueSets: @unchecked Sendable {
   let limit: Int
   private let device: any MTLDevice
 
-  private struct State: @unchecked Sendable {
-    // Unchecked: Metal's queues may be used from any thread.
-    /// The device's own first.
-    var queues: [any MTLCommandQueue]
+  private struct State {
     /// Places that are taken, by sets that are there and by those that are about to be made.
     var automatic = 0
     var own = 0
@@ -24,12 +21,18 @@ final class QueueSets: @unchecked Sendable {
     var commitsOfGone = 0
   }
 
-  private let state: Mutex<State>
-  private let attaching = Mutex(())
+  private struct MetalQueue: @unchecked Sendable {
+    // Unchecked: Metal's queues may be used from any thread.
+    let metal: any MTLCommandQueue
+  }
+
+  private let state = Mutex(State())
+  /// The device's own first.
+  private let queues: Mutex<[MetalQueue]>
 
   init(of device: any MTLDevice, queue: any MTLCommandQueue, limit: Int = 31) {
     self.device = device
-    state = Mutex(State(queues: [queue]))
+    queues = Mutex([MetalQueue(metal: queue)])
     self.limit = limit
   }
 
@@ -85,21 +88,19 @@ final class QueueSets: @unchecked Sendable {
   }
 
   private func attach(_ set: AttachedSet) {
-    attaching.withLock { _ in
-      let queues = state.withLock { state in
-        state.attached.append(set)
-        return Queues(list: state.queues)
-      }
-      set.withMetal { for queue in queues.list { queue.addResidencySet($0) } }
+    queues.withLock { queues in
+      state.withLock { $0.attached.append(set) }
+      set.withMetal { metal in for queue in queues { queue.metal.addResidencySet(metal) } }
     }
   }
 
   /// Takes a set off the queues; work that is under way keeps it.
   func detach(_ set: AttachedSet) {
-    attaching.withLock { _ in
+    queues.withLock { queues in
       guard forget(set) else { return }
-      let queues = state.withLock { Queues(list: $0.queues) }
-      withAutoreleasePool { set.withMetal { for queue in queues.list { queue.removeResidencySet($0) } } }
+      withAutoreleasePool {
+        set.withMetal { metal in for queue in queues { queue.metal.removeResidencySet(metal) } }
+      }
     }
   }
 
@@ -116,25 +117,19 @@ final class QueueSets: @unchecked Sendable {
 
   /// Attaches all sets, those that come later too, to another queue.
   func add(_ queue: any MTLCommandQueue) {
-    let added = Queues(list: [queue])
-    attaching.withLock { _ in
-      let attached = state.withLock { state in
-        state.queues += added.list
-        return state.attached
-      }
-      withAutoreleasePool { for set in attached { set.withMetal { added.list[0].addResidencySet($0) } } }
+    let added = MetalQueue(metal: queue)
+    queues.withLock { queues in
+      queues.append(added)
+      withAutoreleasePool { for set in attached { set.withMetal { added.metal.addResidencySet($0) } } }
     }
   }
 
   /// Takes all sets off a queue that goes; work that is under way keeps them.
   func remove(_ queue: any MTLCommandQueue) {
-    let removed = Queues(list: [queue])
-    attaching.withLock { _ in
-      let attached = state.withLock { state in
-        state.queues.removeAll { $0 === removed.list[0] }
-        return state.attached
-      }
-      withAutoreleasePool { for set in attached { set.withMetal { removed.list[0].removeResidencySet($0) } } }
+    let removed = MetalQueue(metal: queue)
+    queues.withLock { queues in
+      queues.removeAll { $0.metal === removed.metal }
+      withAutoreleasePool { for set in attached { set.withMetal { removed.metal.removeResidencySet($0) } } }
     }
   }
 
@@ -144,10 +139,10 @@ final class QueueSets: @unchecked Sendable {
   /// Gives the GPU as little work as there is. For a queue that never had any: macOS does not give back what was made
   /// resident before there has been some.
   func workOnce() {
-    let own = state.withLock { Queues(list: $0.queues) }
+    let own = queues.withLock { $0[0] }
     withAutoreleasePool {
       guard let buffer = device.makeBuffer(length: 16, options: .storageModeShared),
-        let commandBuffer = own.list[0].makeCommandBuffer()
+        let commandBuffer = own.metal.makeCommandBuffer()
       else { return }
       if let encoder = commandBuffer.makeBlitCommandEncoder() {
         encoder.fill(buffer: buffer, range: 0..<4, value: 0)
@@ -165,11 +160,6 @@ final class QueueSets: @unchecked Sendable {
   }
 
   var attached: [AttachedSet] { state.withLock { $0.attached } }
-}
-
-/// Metal's queues on their way into a lock that is held by this thread, or out of it.
-private struct Queues: @unchecked Sendable {
-  let list: [any MTLCommandQueue]
 }
 
 /// One residency set. Metal's are not thread-safe, so every call on it is made under the lock.
