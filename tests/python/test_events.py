@@ -141,9 +141,9 @@ def test_a_wait_lets_other_threads_run_and_answers_ctrl_c(device: ingot.Device) 
     event = device.event()
     before = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
-            event.wait(1)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            event.wait(1, 60)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -182,7 +182,7 @@ def test_what_a_failed_submission_was_to_signal_is_reached_and_tells(device: ing
         encoder.commit()
     for _ in range(2):
         with pytest.raises(ingot.CommandBufferError, match="'broken' failed on the GPU.*stray") as caught:
-            event.wait(1)
+            event.wait(1, 60)
         assert caught.value.code == 3
     consumer.wait()
     assert (y.numpy() == 5).all()

@@ -30,11 +30,11 @@ import Testing
   func hostWaits() throws {
     let submission = try fail(2, 3)
     for value in 1...3 as ClosedRange<UInt64> {
-      let error = try failure { try event.wait(for: value) }
+      let error = try failure { try event.wait(for: value, timeout: .seconds(60)) }
       #expect(error.kind == .commandBuffer && error.metalCode == 3)
       #expect(error.message.contains("'broken'") && error.message.contains("stray"))
     }
-    try event.wait(for: 0)
+    try event.wait(for: 0, timeout: .seconds(60))
     #expect(event.value == 3)
     #expect(try failure { try submission.wait() }.kind == .commandBuffer)
     #expect(try failure { try event.wait(for: 4, timeout: .zero) }.kind == .timeout)
@@ -51,7 +51,7 @@ import Testing
   @Test("Who has the error from the event is not told again by synchronize")
   func told() throws {
     let submission = try fail(1)
-    #expect(try failure { try event.wait(for: 1) }.kind == .commandBuffer)
+    #expect(try failure { try event.wait(for: 1, timeout: .seconds(60)) }.kind == .commandBuffer)
     while !submission.isDone {}
     try device.synchronize()
   }
@@ -63,13 +63,13 @@ import Testing
     let encoder = device.encoder()
     try encoder.signal(event, value: 8)
     try encoder.commitAndWait()
-    for value in [4, 7, 8] as [UInt64] { try event.wait(for: value) }
+    for value in [4, 7, 8] as [UInt64] { try event.wait(for: value, timeout: .seconds(60)) }
     for value in [5, 6] as [UInt64] {
-      #expect(try failure { try event.wait(for: value) }.kind == .commandBuffer)
+      #expect(try failure { try event.wait(for: value, timeout: .seconds(60)) }.kind == .commandBuffer)
     }
     // What was reached before the failure is not lost by it.
     _ = try failure { try fail(5).wait() }
-    try event.wait(for: 4)
+    try event.wait(for: 4, timeout: .seconds(60))
   }
 
   @Test("What was signalled before the fault has been reached")
@@ -80,8 +80,8 @@ import Testing
     try encoder.signal(event, value: 2)
     let submission = try encoder.commit()
     _ = try failure { try submission.wait() }
-    try event.wait(for: 1)
-    #expect(try failure { try event.wait(for: 2) }.kind == .commandBuffer)
+    try event.wait(for: 1, timeout: .seconds(60))
+    #expect(try failure { try event.wait(for: 2, timeout: .seconds(60)) }.kind == .commandBuffer)
   }
 
   @Test("Dependent work on another queue goes on")
