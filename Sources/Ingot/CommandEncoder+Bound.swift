@@ -32,7 +32,7 @@ extension CommandEncoder {
       if needsBarrier { putBarrier(before: bound, on: encoder) }
       if bindings.bound != bound.id { bind(bound, on: encoder) }
       if isTracked && hazards.owner != bound.id { record(bound) }
-      run(grid, group, on: encoder)
+      run(kernel, grid, group, on: encoder)
     } catch {
       leave()
       throw error

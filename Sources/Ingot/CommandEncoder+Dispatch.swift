@@ -27,7 +27,7 @@ extension CommandEncoder {
         if isTracked { record(indirect) }
       }
       encode(kernel, buffers, values, on: encoder)
-      run(grid, group, on: encoder)
+      run(kernel, grid, group, on: encoder)
     } catch {
       leave()
       throw error
@@ -52,13 +52,14 @@ extension CommandEncoder {
   }
 
   @inline(__always)
-  func run(_ grid: Grid, _ group: Extent, on encoder: any MTLComputeCommandEncoder) {
+  func run(_ kernel: Kernel, _ grid: Grid, _ group: Extent, on encoder: any MTLComputeCommandEncoder) {
     switch grid {
     case .threads(let size): encoder.dispatchThreads(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
     case .threadgroups(let size):
       encoder.dispatchThreadgroups(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
     }
     dispatchCount += 1
+    if isTimed { endTimedPass(of: kernel) }
   }
 
   @inline(__always)

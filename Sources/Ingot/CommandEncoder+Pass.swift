@@ -14,4 +14,34 @@ extension CommandEncoder {
     bindings = Bindings()
     hazards.reset()
   }
+
+  /// Metal's encoder for the next dispatches.
+  func makePass(in commandBuffer: any MTLCommandBuffer) -> (any MTLComputeCommandEncoder)? {
+    let type: MTLDispatchType = ordering == .serial ? .serial : .concurrent
+    guard let sampler else { return commandBuffer.makeComputeCommandEncoder(dispatchType: type) }
+    return commandBuffer.makeComputeCommandEncoder(descriptor: sampler.nextPass(type))
+  }
+
+  /// Gives each dispatch a pass of its own, so that the GPU's time can be sampled around it. Throws `.state` after the
+  /// first dispatch.
+  package func timeDispatches() throws(IngotError) {
+    try enter()
+    defer { leave() }
+    guard dispatchCount == 0 else {
+      throw .state("\(name) has dispatches already; ask for their times before the first")
+    }
+    if !isTimed { sample() }
+  }
+
+  func sample() {
+    sampler = withAutoreleasePool { DispatchSampler(device.metalDevice) }
+    isTimed = true
+  }
+
+  /// Ends the pass that has the one dispatch.
+  @inline(never)
+  func endTimedPass(of kernel: Kernel) {
+    sampler?.note(kernel)
+    endPass()
+  }
 }

@@ -38,6 +38,11 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
+  /// Whether each dispatch is timed; then there is a sampler, until the commit.
+  @exclusivity(unchecked) var isTimed = false
+  @exclusivity(unchecked) var sampler: DispatchSampler?
+  /// When the first dispatch was encoded, if somebody profiles.
+  @exclusivity(unchecked) private var began: UInt64?
 
   enum Phase: UInt8, AtomicRepresentable {
     case encoding, busy, committed, discarded
@@ -45,7 +50,7 @@ public final class CommandEncoder: @unchecked Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, queue: Queue?, label: String?, ordering: Ordering) {
+  init(device: Device, queue: Queue?, label: String?, ordering: Ordering, profile: Bool = false) {
     self.device = device
     otherQueue = queue
     submissions = queue?.submissions ?? device.queue
@@ -53,6 +58,7 @@ public final class CommandEncoder: @unchecked Sendable {
     self.ordering = ordering
     isTracked = ordering == .automatic
     id = Self.identifiers.next()
+    if profile { sample() }
     LiveObjects.Counters.encoders.increment()
   }
 
@@ -101,8 +107,7 @@ extension CommandEncoder {
   func begin() throws(IngotError) -> any MTLComputeCommandEncoder {
     let commandBuffer = try beginCommandBuffer()
     let encoder = withAutoreleasePool {
-      let encoder = commandBuffer.makeComputeCommandEncoder(
-        dispatchType: ordering == .serial ? .serial : .concurrent)
+      let encoder = makePass(in: commandBuffer)
       if let label { encoder?.label = label }
       return encoder
     }
@@ -114,6 +119,7 @@ extension CommandEncoder {
 
   func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
+    began = Profiler.clock
     try submissions.slots.take()
     let made = withAutoreleasePool {
       let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()
@@ -138,10 +144,12 @@ extension CommandEncoder {
   @discardableResult
   public func commit() throws(IngotError) -> Submission {
     try enter()
+    let start = Profiler.clock
     do throws(IngotError) {
       try uses.checkFiles(name)
       let submission = try withAutoreleasePool { () throws(IngotError) in try submit(beginCommandBuffer()) }
       leave(.committed)
+      if let start { Profiler.record(submission.work, encodedFrom: began, committedFrom: start) }
       return submission
     } catch {
       leave()
@@ -169,6 +177,7 @@ extension CommandEncoder {
     let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
     endPass()
+    sampler?.resolve(in: commandBuffer)
     uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
@@ -179,7 +188,7 @@ extension CommandEncoder {
 
   /// From here on the host is told that the work is under way.
   private func enrol(in queue: SubmissionQueue) -> Work {
-    let work = queue.enrol(label: label ?? "", uses: uses)
+    let work = queue.enrol(label: label ?? "", uses: uses, sampler: sampler)
     for use in uses.storages { use.storage.stamp(work.ticket, of: queue, use.bytes) }
     return work
   }
@@ -187,6 +196,7 @@ extension CommandEncoder {
   private func drop() {
     commandBuffer = nil
     computeEncoder = nil
+    sampler = nil
   }
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.

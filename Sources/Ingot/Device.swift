@@ -60,7 +60,7 @@ public final class Device: @unchecked Sendable {
     metalQueue = try Self.makeQueue(of: metal, label: nil)
     sets = QueueSets(of: metal, queue: metalQueue)
     keeper = KeepAlive(sets, time: time)
-    queue = SubmissionQueue(keeper)
+    queue = SubmissionQueue(keeper, track: QueueTrack(deviceID: id, deviceName: name))
     queues = SubmissionQueues(queue)
     // A system that refuses residency sets leaves a device that works without.
     let kept = residency ? Residency(in: sets, limits: ResidencyLimits(of: metal), time: time) : nil
@@ -99,9 +99,13 @@ public final class Device: @unchecked Sendable {
 
   /// Starts an encoder, which becomes one command buffer.
   ///
-  /// `INGOT_ORDERING` in the environment overrides `ordering`.
-  public func encoder(label: String? = nil, ordering: Ordering = .automatic) -> CommandEncoder {
-    CommandEncoder(device: self, queue: nil, label: label, ordering: configuration.ordering ?? ordering)
+  /// `INGOT_ORDERING` in the environment overrides `ordering`. With `profile` each dispatch is timed on the GPU
+  /// (`Submission.dispatchTimes`) and has a compute pass of its own for it, which makes all of them take longer.
+  public func encoder(
+    label: String? = nil, ordering: Ordering = .automatic, profile: Bool = false
+  ) -> CommandEncoder {
+    CommandEncoder(
+      device: self, queue: nil, label: label, ordering: configuration.ordering ?? ordering, profile: profile)
   }
 
   /// Compiles MSL (`makeLibrary(source:options:)`), once per text and options; later calls return the same library.

@@ -18,6 +18,7 @@ public final class Library: @unchecked Sendable {
   private let metalDevice: any MTLDevice
   private weak let device: Device?
   private let deviceID: UInt64
+  private let track: QueueTrack
   /// A kernel is made at its first use, under its own lock: others need not wait for its compilation.
   private let kernels: [String: Slot]
   /// Kernels with values for their function constants.
@@ -28,6 +29,7 @@ public final class Library: @unchecked Sendable {
     metalDevice = device.metalDevice
     self.device = device
     deviceID = device.id
+    track = device.queue.track
     kernelNames = metal.functionNames.sorted()
     kernels = Dictionary(kernelNames.map { ($0, Slot()) }, uniquingKeysWith: { first, _ in first })
     LiveObjects.Counters.libraries.increment()
@@ -78,6 +80,8 @@ public final class Library: @unchecked Sendable {
   private func makePipeline(
     _ function: any MTLFunction, _ name: String, _ label: String
   ) throws(IngotError) -> (any MTLComputePipelineState, MTLComputePipelineReflection?) {
+    let start = Profiler.clock
+    defer { if let start { Profiler.record(.pipeline, label, track, from: start) } }
     let descriptor = MTLComputePipelineDescriptor()
     descriptor.label = label
     descriptor.computeFunction = function

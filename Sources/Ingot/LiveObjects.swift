@@ -21,6 +21,7 @@ public enum LiveObjects {
   /// A device's own queue counts while somebody refers to it.
   public static var queues: Int { Counters.queues.load(ordering: .relaxed) }
   public static var sessions: Int { Counters.sessions.load(ordering: .relaxed) }
+  public static var profiles: Int { Counters.profiles.load(ordering: .relaxed) }
   /// Objects of the software Metal; 0 with Apple's.
   public static var metalObjects: Int { Platform.liveMetalObjects }
 
@@ -35,6 +36,7 @@ public enum LiveObjects {
     static let events = Atomic<Int>(0)
     static let queues = Atomic<Int>(0)
     static let sessions = Atomic<Int>(0)
+    static let profiles = Atomic<Int>(0)
   }
 }
 

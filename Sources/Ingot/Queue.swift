@@ -29,7 +29,8 @@ public final class Queue: @unchecked Sendable {
     self.device = device
     self.label = label
     isOwn = false
-    submissions = SubmissionQueue(device.keeper)
+    submissions = SubmissionQueue(
+      device.keeper, track: QueueTrack(deviceID: device.id, deviceName: device.name))
     device.sets.add(metalQueue)
     device.queues.add(submissions)
     LiveObjects.Counters.queues.increment()
@@ -54,9 +55,12 @@ public final class Queue: @unchecked Sendable {
   }
 
   /// Starts an encoder that is committed to this queue; see `Device.encoder`.
-  public func encoder(label: String? = nil, ordering: Ordering = .automatic) -> CommandEncoder {
+  public func encoder(
+    label: String? = nil, ordering: Ordering = .automatic, profile: Bool = false
+  ) -> CommandEncoder {
     CommandEncoder(
-      device: device, queue: self, label: label, ordering: device.configuration.ordering ?? ordering)
+      device: device, queue: self, label: label, ordering: device.configuration.ordering ?? ordering,
+      profile: profile)
   }
 
   /// How long an encoder waits for one of Metal's command buffers when too many are unfinished; a minute at first.

@@ -6,6 +6,7 @@ import Synchronization
 /// under way.
 final class SubmissionQueue: Sendable {
   let slots = CommandSlots()
+  let track: QueueTrack
   /// Is told when work begins and when all of it has ended.
   private let keepAlive: KeepAlive
 
@@ -22,14 +23,17 @@ final class SubmissionQueue: Sendable {
   /// Every ticket up to this one has finished.
   private let finishedThrough = Atomic<UInt64>(0)
 
-  init(_ keepAlive: KeepAlive) { self.keepAlive = keepAlive }
+  init(_ keepAlive: KeepAlive, track: QueueTrack) {
+    self.keepAlive = keepAlive
+    self.track = track
+  }
 
   /// Makes work with the next ticket, which is unfinished from now on.
-  func enrol(label: String, uses: EncoderUses) -> Work {
+  func enrol(label: String, uses: EncoderUses, sampler: DispatchSampler?) -> Work {
     slots.commit()
     return state.withLock { state in
       state.lastTicket += 1
-      let work = Work(ticket: state.lastTicket, label: label, uses: uses)
+      let work = Work(ticket: state.lastTicket, label: label, uses: uses, sampler: sampler, track: track)
       if state.unfinished.isEmpty { keepAlive.workBegins() }
       state.unfinished.append(work)
       return work

@@ -19,6 +19,7 @@ enum HandleKind: UInt8 {
   case queue = 13
   case session = 18
   case boundKernel = 16
+  case profile = 17
 }
 
 extension HandleKind: CustomStringConvertible {
@@ -40,6 +41,7 @@ extension HandleKind: CustomStringConvertible {
     case .queue: "queue"
     case .session: "session"
     case .boundKernel: "bound_kernel"
+    case .profile: "profile"
     }
   }
 }

@@ -24,6 +24,7 @@ public func ingot_count_live_objects(_ counts: UnsafeMutablePointer<ingot_live_o
     value.events = UInt64(clamping: LiveObjects.events)
     value.queues = UInt64(clamping: LiveObjects.queues)
     value.sessions = UInt64(clamping: LiveObjects.sessions)
+    value.profiles = UInt64(clamping: LiveObjects.profiles)
     result.fill(value)
   }
 }

@@ -22,6 +22,7 @@ extension Event: HandleObject { static var handleKind: HandleKind { .event } }
 extension Queue: HandleObject { static var handleKind: HandleKind { .queue } }
 extension EncoderSession: HandleObject { static var handleKind: HandleKind { .session } }
 extension BoundKernel: HandleObject { static var handleKind: HandleKind { .boundKernel } }
+extension Profile: HandleObject { static var handleKind: HandleKind { .profile } }
 
 /// The object of a handle; the type wanted says of which kind it must be.
 @inline(__always)

@@ -16,13 +16,6 @@ def own_queue(device: Handle) -> Handle:
     return _made("queue", lib.ingot_device_get_queue, device)
 
 
-def create_encoder(queue: Handle, label: str | None, ordering: int) -> Handle:
-    """An encoder of a queue, which the caller releases."""
-    encoder = ffi.new("ingot_encoder *")
-    check(lib.ingot_queue_create_encoder(queue, optional(label, "the label"), ordering, encoder))
-    return encoder[0]
-
-
 def create_event(device: Handle, label: str | None) -> Handle:
     """An event."""
     return _made("event", lib.ingot_event_create, device, optional(label, "the label"))

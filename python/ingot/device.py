@@ -271,14 +271,18 @@ class Device(BufferMaker, HasQueues, Imports, KeepsResident, Unpicklable):
         """
         return prepare(self, requests, progress)
 
-    def encoder(self, label: str | None = None, ordering: Ordering = "automatic") -> CommandEncoder:
+    def encoder(
+        self, label: str | None = None, ordering: Ordering = "automatic", *, profile: bool = False
+    ) -> CommandEncoder:
         """Starts an encoder, which becomes one command buffer (`MTLCommandBuffer`).
 
         By default dispatches behave as if they ran one after another, while independent ones may overlap;
         `ordering="serial"` runs them one after another, and `"manual"` leaves their order to `CommandEncoder.barrier`;
         `INGOT_ORDERING` in the environment overrides all. The label is in every error that its work leads to.
+        With `profile=True` each dispatch is timed on the GPU (`Submission.dispatch_times`); it has a compute pass of
+        its own for that, which makes all of them take longer.
         """
-        return CommandEncoder(self, label, ordering)
+        return CommandEncoder(self, label, ordering, profile=profile)
 
     def __repr__(self) -> str:
         return f"<ingot.Device {self._name!r}>"

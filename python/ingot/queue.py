@@ -57,9 +57,11 @@ class Queue(Unpicklable):
         """Its name in Metal's tools; None for the device's own."""
         return self._label
 
-    def encoder(self, label: str | None = None, ordering: Ordering = "automatic") -> CommandEncoder:
+    def encoder(
+        self, label: str | None = None, ordering: Ordering = "automatic", *, profile: bool = False
+    ) -> CommandEncoder:
         """Starts an encoder that is committed to this queue; see `Device.encoder`."""
-        return CommandEncoder(self._device, label, ordering, self)
+        return CommandEncoder(self._device, label, ordering, self, profile=profile)
 
     def session(self, label: str | None = None) -> EncoderSession:
         """Starts a session, whose stages are committed to this queue."""

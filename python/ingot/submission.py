@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from ingot import _native
 from ingot._native import lib, owners, release_owners
+from ingot._native_profile import DispatchTime, dispatch_times, profile_method
 from ingot.errors import CommandBufferError, IngotError, StateError, Unpicklable, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -97,6 +98,28 @@ class Submission(Unpicklable):
     def barriers_spared(self) -> int:
         """How many dispatches were checked for conflicts with what came before, and needed no barrier."""
         return int(_native.submission_info(self._handle).barriers_spared)
+
+    @property
+    def dispatch_times(self) -> list[DispatchTime]:
+        """When the GPU ran each dispatch, if the encoder was made with `profile=True`; in the order of encoding.
+
+        Empty if not, and where there are no times: `profile_method` says why. Raises `StateError` before it is done.
+
+        Example:
+            for time in submission.dispatch_times:
+                print(time.kernel, time.duration)
+        """
+        self._info("its dispatches' times")
+        return dispatch_times(self._handle)
+
+    @property
+    def profile_method(self) -> str | None:
+        """How `dispatch_times` were taken, or `"none: "` and why there are none; None without `profile=True`.
+
+        Raises `StateError` before the work is done.
+        """
+        self._info("how its dispatches were timed")
+        return profile_method(self._handle)
 
     def __repr__(self) -> str:
         info = _native.submission_info(self._handle)

@@ -30,6 +30,7 @@ KINDS = (
     "queue",
     "session",
     "bound_kernel",
+    "profile",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
 FUNCTIONS = {
@@ -125,6 +126,7 @@ class Live(QueueArguments):
             "file": ("file_map", device, self._file.name.encode(), 0),
             "residency_set": ("residency_set_create", device, ffi.NULL),
             "view": ("buffer_open_view", self.handles.get("buffer")),
+            "profile": ("device_create_profile", device, 100),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
             "event": ("event_create", device, ffi.NULL),
             "queue": ("queue_create", device, ffi.NULL),
@@ -360,6 +362,26 @@ class Live(QueueArguments):
 
     def _encoder_fill(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["buffer"], ffi.new("float *", 1), 4]
+
+    def _submission_get_dispatch_times(self, _: str) -> list[Any]:
+        return [self.handles["submission"], ffi.new("ingot_dispatch_time[16]"), 16, ffi.new("uint64_t *")]
+
+    def _profile_create(self, _: str) -> list[Any]:
+        return [100, ffi.new("ingot_profile *")]
+
+    def _device_create_profile(self, _: str) -> list[Any]:
+        return [self.handles["device"], 100, ffi.new("ingot_profile *")]
+
+    def _profile_get_groups(self, _: str) -> list[Any]:
+        return [self.handles["profile"], ffi.new("ingot_profile_group[16]"), 16, ffi.new("uint64_t *")]
+
+    def _profile_get_table(self, _: str) -> list[Any]:
+        return [self.handles["profile"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
+
+    _profile_get_trace = _profile_get_table
+
+    def _device_start_capture(self, _: str) -> list[Any]:
+        return [self.handles["device"], ffi.new("char[]", b"/tmp/ingot-none.gputrace")]
 
     def _submission_wait(self, _: str) -> list[Any]:
         return [self.handles["submission"], 1_000_000_000]

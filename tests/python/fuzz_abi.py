@@ -31,6 +31,7 @@ MOST_ALIVE = {
     "buffer": 24,
     "encoder": 12,
     "submission": 24,
+    "profile": 4,
     "pool": 4,
     "file": 4,
     "residency_set": 8,
@@ -162,6 +163,7 @@ class Fuzzer:
                 "ingot_kernel_bind",
                 (("live", "kernel", -1), ("null",), plain0, ("null",), plain0, ("null",), ("null",), plain0, made),
             ),
+            "profile": ("ingot_device_create_profile", (device, ("plain", 50), made)),
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
         }  # fmt: skip
         if kind == "bound_kernel":  # of a kernel that takes nothing

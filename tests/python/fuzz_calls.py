@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import fuzz_profile
 import fuzz_queue_calls
 from fuzz_choices import (
     CONTENTS,
@@ -244,6 +245,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_submission_wait": (handle("submission"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
     "ingot_submission_get_info": (handle("submission"), struct("submission_info")),
     "ingot_submission_release": (handle("submission"),),
+    **fuzz_profile.CALLS,
     # No function, but a chain of good calls: what a dispatch needs all fits, and is committed.
     "work": (plain(*DISPATCHED),),
 }

@@ -20,6 +20,7 @@ FILE.write(bytes(1 << 16))
 FILE.flush()
 MEMORY = ffi.new("uint8_t[]", 1 << 20)
 OUTPUT = ffi.new("char[]", 1 << 16)
+ARRAYS = {name: ffi.new(f"ingot_{name}[2048]") for name in ("dispatch_time", "profile_group")}
 ITEM_SIZE = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4]
 LARGE = 1 << 12 if fuzz_choices.ON_GPU else 1 << 20
 
@@ -104,6 +105,10 @@ class Call:
 
     def _path(self) -> Any:
         return FILE.name.encode()
+
+    def _array(self, name: str) -> Any:
+        """Longer than anything that is put there, whatever capacity is said."""
+        return ARRAYS[name]
 
     def _tokens(self) -> Any:
         return ffi.cast("uint64_t *", OUTPUT)

@@ -41,7 +41,11 @@ OPTIONAL = {
     "ingot_session_begin_stage": {1},
     "ingot_session_commit_stage": {1},
     "ingot_session_fence_stage": {1},
+    "ingot_profile_get_table": {1, 3},
+    "ingot_profile_get_trace": {1, 3},
 }
+# A capture takes a Mac whose process was started for it; then the second of them succeeds as well.
+REFUSED = {"ingot_device_start_capture", "ingot_device_stop_capture"}
 # Their pointers to buffers are no results.
 TAKE_HANDLES = {
     "ingot_encoder_barrier",
@@ -85,7 +89,8 @@ def test_good_call(live: Live, name: str) -> None:
     arguments = live.arguments(name)
     if name.endswith("_release"):
         arguments = [live.make(name.removeprefix("ingot_").removesuffix("_release"))]
-    assert getattr(lib, name)(*arguments) == lib.INGOT_OK, text()
+    status = getattr(lib, name)(*arguments)
+    assert status == (lib.INGOT_ERROR_STATE if name in REFUSED else lib.INGOT_OK), text()
     drop_results(name, arguments)
 
 

@@ -200,6 +200,24 @@ def queues(device: ingot.Device, x: ingot.Buffer) -> None:
     encoder.signal(x, 1)  # type: ignore[arg-type]
 
 
+def profiles(device: ingot.Device) -> None:
+    with ingot.profile("trace.json", device=device, limit=100) as profile, device.encoder(profile=True) as encoder:
+        submission = encoder.commit_and_wait()
+    assert_type(profile, ingot.Profile)
+    assert_type(profile.table(), str)
+    assert_type(profile.trace(), str)
+    assert_type(profile.groups, list[ingot.ProfileGroup])
+    assert_type((profile.events, profile.dropped, profile.is_recording), tuple[int, int, bool])
+    assert_type(profile.groups[0].mean, float)
+    assert_type(submission.dispatch_times, list[ingot.DispatchTime])
+    assert_type(submission.dispatch_times[0].duration, float | None)
+    assert_type(submission.profile_method, str | None)
+    with ingot.capture("work.gputrace", device=device):
+        pass
+    ingot.profile(limit="7")  # type: ignore[arg-type]
+    device.encoder(profile=1)  # type: ignore[arg-type]
+
+
 def errors(error: ingot.CompileError) -> None:
     assert_type((error.file, error.line, error.column, error.source_line), tuple[str, int, int, str])
     value_error: ValueError = ingot.ArgumentError()

@@ -90,6 +90,7 @@ typedef struct ingot_live_objects {
   uint64_t events;
   uint64_t queues; /* a device's own counts while somebody refers to it */
   uint64_t sessions;
+  uint64_t profiles;
 } ingot_live_objects;
 ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
@@ -911,6 +912,94 @@ ingot_status ingot_session_get_event(ingot_session _Nullable session, ingot_even
 ingot_status ingot_session_get_info(ingot_session _Nullable session, ingot_session_info *_Nullable info);
 /* Discards a stage that is not committed, when its encoder is released too. */
 ingot_status ingot_session_release(ingot_session _Nullable session);
+/* ---- Profile and capture --------------------------------------------------------------------------------- */
+
+/* When the GPU ran one dispatch, in seconds on the host clock. */
+typedef struct ingot_dispatch_time {
+  double start;
+  double end;
+  uint8_t is_timed; /* 0: the GPU gave no time for this one */
+  uint8_t reserved[7];
+  char kernel[256]; /* the kernel's label */
+} ingot_dispatch_time;
+
+typedef struct ingot_submission_profile {
+  uint64_t size;
+  uint64_t dispatches; /* what ingot_submission_get_dispatch_times has; 0 until done */
+  uint8_t is_profiled; /* whether times were asked for, and it is done */
+  uint8_t reserved[7];
+  char method[256];    /* how the times were taken, or "none: " and why there are none */
+} ingot_submission_profile;
+
+/*
+ * Gives each dispatch of an encoder a compute pass of its own, around which the GPU's time is sampled; all of them take
+ * longer then. INGOT_ERROR_STATE after the first dispatch, and after the commit.
+ */
+ingot_status ingot_encoder_time_dispatches(ingot_encoder _Nullable encoder);
+ingot_status ingot_submission_get_profile(
+    ingot_submission _Nullable submission, ingot_submission_profile *_Nullable profile);
+/* The times of the first `capacity` dispatches, in the order in which they were encoded; `count` gets how many that are. */
+ingot_status ingot_submission_get_dispatch_times(
+    ingot_submission _Nullable submission, ingot_dispatch_time *_Nullable times, uint64_t capacity,
+    uint64_t *_Nullable count);
+
+typedef struct ingot_profile_handle *ingot_profile;
+
+#define INGOT_PROFILE_LIMIT 262144 /* events; a good limit */
+
+typedef struct ingot_profile_info {
+  uint64_t size;
+  uint64_t events;
+  uint64_t dropped; /* events that came when there were `limit` */
+  uint64_t groups;  /* of events of the same kind and name */
+  uint8_t is_recording;
+  uint8_t reserved[7];
+} ingot_profile_info;
+
+/* All events of one kind and name; times are in nanoseconds. */
+typedef struct ingot_profile_group {
+  uint64_t count;
+  uint64_t total;
+  uint64_t minimum;
+  uint64_t maximum;
+  char kind[16]; /* "encode", "commit", "wait", "compile", "pipeline", "gpu" or "dispatch" */
+  char name[256];
+} ingot_profile_group;
+
+/*
+ * Makes a profile of what is done for all devices, or for one; it does not record yet. It keeps at most `limit` events.
+ * A profile that is released stops.
+ */
+ingot_status ingot_profile_create(uint64_t limit, ingot_profile _Nullable *_Nullable profile);
+ingot_status ingot_device_create_profile(
+    ingot_device _Nullable device, uint64_t limit, ingot_profile _Nullable *_Nullable profile);
+/* Begins to record, or goes on. INGOT_ERROR_STATE if it does already. What began before is left out. */
+ingot_status ingot_profile_start(ingot_profile _Nullable profile);
+/* What was recorded stays. What is under way is left out, so wait for submissions first. */
+ingot_status ingot_profile_stop(ingot_profile _Nullable profile);
+/* Forgets what was recorded. */
+ingot_status ingot_profile_reset(ingot_profile _Nullable profile);
+ingot_status ingot_profile_get_info(ingot_profile _Nullable profile, ingot_profile_info *_Nullable info);
+/* The first `capacity` groups, in the order in which they were seen; `count` gets how many that are. */
+ingot_status ingot_profile_get_groups(
+    ingot_profile _Nullable profile, ingot_profile_group *_Nullable groups, uint64_t capacity,
+    uint64_t *_Nullable count);
+/* The groups as a table, those that took longest first. */
+ingot_status ingot_profile_get_table(
+    ingot_profile _Nullable profile, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
+/* The events in the JSON of Chrome's trace viewer and Perfetto. */
+ingot_status ingot_profile_get_trace(
+    ingot_profile _Nullable profile, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
+ingot_status ingot_profile_release(ingot_profile _Nullable profile);
+
+/*
+ * Begins to record what the device does into a document for Xcode (MTLCaptureManager). INGOT_ERROR_ARGUMENT if `path` does
+ * not end in ".gputrace", or something is there; INGOT_ERROR_STATE while a capture is under way in the process, and where
+ * there can be none: on Linux, and on a Mac without METAL_CAPTURE_ENABLED=1 in the environment that the process began with.
+ */
+ingot_status ingot_device_start_capture(ingot_device _Nullable device, const char *_Nullable path);
+/* INGOT_ERROR_STATE if no capture of this device is under way. */
+ingot_status ingot_device_stop_capture(ingot_device _Nullable device);
 
 // cdef end
 

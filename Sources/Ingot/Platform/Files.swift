@@ -15,6 +15,11 @@ struct SystemError: Error {
   fileprivate static var last: SystemError { SystemError(number: errno) }
 }
 
+extension Platform {
+  /// Whether there is anything at a path.
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}
+
 /// An open file, closed at the end.
 final class OpenFile: Sendable {
   enum Kind {

@@ -21,6 +21,8 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
   case fullResidencySet, residencySetInTwoThreads, residencyOfAnotherDevice
   case pipelineWithoutFunction, pipelineWithoutConstants
   case constantOfNoType, constantIndexTooLarge
+  // Counters.
+  case sampleBeyondEnd, resolveBeyondEnd, resolveNothing, oddResolve, resolveToTooSmall
 
   var text: String {
     switch self {
@@ -79,6 +81,11 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
       "function k cannot be used to build a pipeline state. Use newFunctionWithName:constantValues:..."
     case .constantOfNoType: "struct is no type of a function constant"
     case .constantIndexTooLarge: "index(65536) must be < 65536"
+    case .sampleBeyondEnd: "sample index(4) must be < sampleCount(4)"
+    case .resolveBeyondEnd: "range(0..<5) must lie within sampleCount(4)"
+    case .resolveNothing: "range(2..<2) must lie within sampleCount(4)"
+    case .oddResolve: "destinationOffset(32) must be a multiple of 256"
+    case .resolveToTooSmall: "destinationOffset(0) + 72 must be <= length(64)"
     }
   }
 
@@ -90,6 +97,7 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     try misuseDispatches(scene)
     try misuseLifeCycle(scene)
     try misuseTheRest(scene)
+    try misuseCounters(scene)
   }
 }
 
@@ -313,6 +321,24 @@ extension Misuse {
       MTLFunctionConstantValues().setConstantValues([1 as Int32, 2], type: .int, range: 65535..<65537)
     case .pipelineWithoutFunction:
       _ = try scene.device.makeComputePipelineState(descriptor: MTLComputePipelineDescriptor(), options: [])
+    default: break
+    }
+  }
+
+  private func misuseCounters(_ scene: Scene) throws {
+    func resolve(_ range: Range<Int>, samples count: Int = 4, at offset: Int = 0) throws {
+      let samples = try scene.device.makeSamples(count)
+      scene.commandBuffer.makeBlitCommandEncoder()?.resolveCounters(
+        samples, range: range, destinationBuffer: scene.buffer, destinationOffset: offset)
+    }
+    switch self {
+    case .sampleBeyondEnd:
+      let descriptor = try makePass(scene.device.makeSamples(4), 0, 4)
+      scene.commandBuffer.makeComputeCommandEncoder(descriptor: descriptor)
+    case .resolveBeyondEnd: try resolve(0..<5)
+    case .resolveNothing: try resolve(2..<2)
+    case .oddResolve: try resolve(0..<1, at: 32)
+    case .resolveToTooSmall: try resolve(0..<9, samples: 9)
     default: break
     }
   }

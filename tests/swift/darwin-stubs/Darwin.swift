@@ -35,6 +35,16 @@ public var errno: Int32 { 0 }
 
 public func open(_ path: UnsafePointer<CChar>, _ flags: Int32) -> Int32 { 0 }
 
+public let F_OK: Int32 = 0
+
+public func access(_ path: UnsafePointer<CChar>!, _ mode: Int32) -> Int32 { 0 }
+
+public struct _opaque_pthread_t {}
+public typealias pthread_t = UnsafeMutablePointer<_opaque_pthread_t>
+
+@discardableResult
+public func pthread_threadid_np(_ thread: pthread_t?, _ id: UnsafeMutablePointer<UInt64>?) -> Int32 { 0 }
+
 @discardableResult
 public func close(_ descriptor: Int32) -> Int32 { 0 }
 
