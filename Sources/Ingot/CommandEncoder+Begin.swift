@@ -18,7 +18,7 @@ extension CommandEncoder {
     try enter()
     defer { leave() }
     if let request = try requestSlot() {
-      await device.queue.slots.answer(to: request)
+      await submissions.slots.answer(to: request)
       try collect(request)
     }
     return self
@@ -30,7 +30,7 @@ extension CommandEncoder {
     try enter()
     defer { leave() }
     guard let request = try requestSlot() else { return true }
-    if device.queue.slots.enrol(.loop(notifier.queue, token), for: request) { return false }
+    if submissions.slots.enrol(.loop(notifier.queue, token), for: request) { return false }
     try collect(request)
     return true
   }
@@ -38,7 +38,7 @@ extension CommandEncoder {
   /// Takes a slot, if it has none, blocking as long as that takes.
   func takeSlot() throws(IngotError) {
     guard let request = try requestSlot() else { return }
-    device.queue.slots.wait(for: request)
+    submissions.slots.wait(for: request)
     try collect(request)
   }
 
@@ -48,7 +48,7 @@ extension CommandEncoder {
     case .taken: return nil
     case .asked(let request): return request
     case .none:
-      let request = try device.queue.slots.request()
+      let request = try submissions.slots.request()
       slot = request.map(EncoderSlot.asked) ?? .taken
       return request
     }
@@ -56,13 +56,13 @@ extension CommandEncoder {
 
   private func collect(_ request: SlotRequest) throws(IngotError) {
     slot = .none
-    guard device.queue.slots.end(request) else { throw request.timedOut }
+    guard submissions.slots.end(request) else { throw request.timedOut }
     slot = .taken
   }
 
   /// Gives up its slot, or its place in the line.
   func leaveSlot() {
-    let slots = device.queue.slots
+    let slots = submissions.slots
     switch slot {
     case .none: break
     case .asked(let request): if slots.end(request) { slots.free(committed: false) }

@@ -16,6 +16,9 @@ public final class CommandEncoder: @unchecked Sendable {
   public let label: String?
   public let ordering: Ordering
 
+  /// Where it is committed; nil for the device's own queue.
+  private let otherQueue: Queue?
+  let submissions: SubmissionQueue
   let id: UInt64
   /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
   let isTracked: Bool
@@ -32,6 +35,8 @@ public final class CommandEncoder: @unchecked Sendable {
   /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
   @exclusivity(unchecked) var longValues: [Buffer] = []
   @exclusivity(unchecked) var dispatchCount = 0
+  /// Metal's compute encoders with dispatches.
+  @exclusivity(unchecked) private(set) var passCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
@@ -47,8 +52,10 @@ public final class CommandEncoder: @unchecked Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering, profile: Bool = false) {
+  init(device: Device, queue: Queue?, label: String?, ordering: Ordering, profile: Bool = false) {
     self.device = device
+    otherQueue = queue
+    submissions = queue?.submissions ?? device.queue
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
@@ -61,6 +68,9 @@ public final class CommandEncoder: @unchecked Sendable {
     abandon()
     LiveObjects.Counters.encoders.decrement()
   }
+
+  /// The queue that it is committed to.
+  public var queue: Queue { otherQueue ?? device.defaultQueue }
 
   /// What messages call it.
   var name: String { label.map { "encoder '\($0)'" } ?? "encoder \(id)" }
@@ -105,15 +115,16 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
+    passCount += 1
     return encoder
   }
 
-  private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
+  func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
     began = Profiler.clock
     try takeSlot()
     let made = withAutoreleasePool {
-      let made = device.queue.metal.makeCommandBuffer()
+      let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()
       if let label { made?.label = label }
       return made
     }
@@ -165,7 +176,7 @@ extension CommandEncoder {
   }
 
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
-    let queue = device.queue
+    let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
     endPass()
     sampler?.resolve(in: commandBuffer)
@@ -198,8 +209,8 @@ extension CommandEncoder {
         computeEncoder?.endEncoding()
         drop()
       }
-      uses = EncoderUses()
     }
+    uses = EncoderUses()
     leaveSlot()
   }
 }

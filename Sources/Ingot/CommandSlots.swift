@@ -150,6 +150,6 @@ final class SlotRequest: @unchecked Sendable {
     IngotError(
       .timeout,
       "\(CommandSlots.capacity) command buffers are unfinished, which is all that Metal allows, and none has come free"
-        + " within \(timeout); wait for earlier submissions, or raise the device's slotTimeout")
+        + " within \(timeout); wait for earlier submissions, or raise the queue's slotTimeout")
   }
 }

@@ -12,6 +12,7 @@ struct EncoderUses: Sendable {
 
   private(set) var storages: [Use] = []
   private(set) var kernels: [Kernel] = []
+  var events = EventUses()
   /// The places of storages whose memory Ingot has not made.
   private var imported: [Int] = []
   private var fences: [Origin] = []

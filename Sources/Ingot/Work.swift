@@ -61,6 +61,12 @@ final class Work: @unchecked Sendable {
   /// Whether somebody knows how it ended.
   var isTold: Bool { told.load(ordering: .relaxed) }
 
+  /// Why it failed, for whom its completed handler has told that it did.
+  func tellOfFailure() -> IngotError? {
+    told.store(true, ordering: .relaxed)
+    return result.error
+  }
+
   /// Why it failed, for somebody who is going to know then; nil if it did not, or is not done.
   func tell() -> IngotError? {
     guard let error = outcome?.error else { return nil }
@@ -152,6 +158,7 @@ extension Work {
     result.profile = sampler?.read(after: commandBuffer)
     guard commandBuffer.status != .completed else { return }
     result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))
+    uses.events.signalAll(for: self)
   }
 
   private func publish() -> [Waiter] {

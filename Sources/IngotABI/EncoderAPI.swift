@@ -12,11 +12,15 @@ public func ingot_encoder_create(
   boundary { () throws(IngotError) in
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
-    guard let ordering = Ordering(rawValue: ordering) else {
-      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
-    }
-    result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
+    let made = try device.encoder(label: label.map { String(cString: $0) }, ordering: known(ordering))
+    result.pointee = try handle(made)
   }
+}
+
+/// An INGOT_ORDERING_*.
+func known(_ ordering: UInt32) throws(IngotError) -> Ordering {
+  if let ordering = Ordering(rawValue: ordering) { return ordering }
+  throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
 }
 
 @c @implementation
@@ -54,6 +58,14 @@ func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
   case INGOT_GRID_THREADS: .threads(size)
   case INGOT_GRID_THREADGROUPS: .threadgroups(size)
   default: throw IngotError(.argument, "grid_kind is \(kind); it is one of INGOT_GRID_*, 0 or 1")
+  }
+}
+
+@c @implementation
+public func ingot_encoder_discard(_ encoder: OpaquePointer?) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    try encoder.discard()
   }
 }
 

@@ -329,10 +329,12 @@ def kernel_argument(kernel: Handle, position: int) -> Struct:
 # ---- Encoders and submissions ----------------------------------------------------------------------------------
 
 
-def create_encoder(device: Handle, label: str | None, ordering: int, *, profile: bool) -> Handle:
-    """An encoder, which the caller releases."""
+def create_encoder(
+    create: Callable[..., int], source: Handle, label: str | None, ordering: int, *, profile: bool
+) -> Handle:
+    """An encoder of a device or a queue, made with ingot_encoder_create or what is like it; the caller releases it."""
     encoder = ffi.new("ingot_encoder *")
-    check(lib.ingot_encoder_create(device, optional(label, "the label"), ordering, encoder))
+    check(create(source, optional(label, "the label"), ordering, encoder))
     if profile:
         check(lib.ingot_encoder_time_dispatches(encoder[0]))
     return encoder[0]

@@ -18,7 +18,9 @@ from ingot.maker import BufferMaker
 from ingot.memory import MemoryStats, memory_stats
 from ingot.pool import Pool, current_pool, get_current
 from ingot.prepare import prepare
+from ingot.queue import HasQueues, Queue
 from ingot.residency import KeepsResident
+from ingot.weak import cached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,11 +44,11 @@ class DeviceStatistics(NamedTuple):
     residency_commits: int
     """Calls of `MTLResidencySet.commit`."""
     submissions: int
-    """Command buffers committed."""
+    """Command buffers committed, on all queues."""
     unfinished: int
     """Those of them that are not done."""
     residency_sets: int
-    """Residency sets on the queue, yours among them."""
+    """Residency sets on each queue, yours among them."""
     resident_bytes: int
     """Bytes of the allocations that `resident_count` counts."""
     unwired_bytes: int
@@ -57,7 +59,7 @@ class DeviceStatistics(NamedTuple):
     """How often the timers behind residency ran."""
 
 
-class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
+class Device(BufferMaker, HasQueues, Imports, KeepsResident, Unpicklable):
     """A GPU with its command queue (`MTLDevice`); on Linux the software device, and its `name` says so.
 
     `Device()` is the system's default, `Device(i)` the one at that index of `devices()`, `Device(name)` the one with
@@ -74,12 +76,13 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         x = device.array(np.arange(4, dtype=np.float32))
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_name", "_pool")
+    __slots__ = ("__weakref__", "_handle", "_info", "_name", "_pool", "_queue")
 
     _handle: _native.Handle
     _info: _native.Struct
     _name: str
     _pool: weakref.ref[Pool] | None
+    _queue: weakref.ref[Queue] | None
 
     def __new__(
         cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None, residency: bool = True
@@ -126,7 +129,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         device._handle = _native.open_device(_index(index), **flags, manual_time=bool(manual_time))
         device._info = _native.device_info(device._handle)
         device._name = _native.string(device._info.name)
-        device._pool = None
+        device._pool = device._queue = None
         return device
 
     @property
@@ -192,15 +195,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
     @property
     def pool(self) -> Pool:
         """Its own pool, which its buffers get their memory from, unless another is current: see `Pool`."""
-        with _native.lock:
-            pool = None if self._pool is None else self._pool()
-        if pool is None:
-            made = Pool._of_device(self)
-            with _native.lock:
-                pool = None if self._pool is None else self._pool()
-                if pool is None:
-                    pool, self._pool = made, weakref.ref(made)
-        return pool
+        return cached(self, "_pool", lambda: Pool._of_device(self))
 
     def _source(self, *, exact: bool = False) -> Source:
         pool = None if exact or get_current() is None else current_pool(self)
@@ -223,7 +218,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         _native.check(_native.lib.ingot_device_reset_peak(self._handle))
 
     def synchronize(self, timeout: float | None = None) -> None:
-        """Blocks until everything that was committed on it is done, or for `timeout` seconds.
+        """Blocks until everything that was committed on it, on all queues, is done, or for `timeout` seconds.
 
         Other threads run meanwhile; Ctrl-C interrupts it.
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ingot.bound import Use
     from ingot.constants import Constants, FunctionConstant
     from ingot.device import Device
-    from ingot.encoder import Extent, Value
+    from ingot.encoder import Value
+    from ingot.grids import Extent
     from ingot.submission import Submission
 
 MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]

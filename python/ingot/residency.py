@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ResidencySet(Unpicklable):
     """Memory that you keep resident (`MTLResidencySet`), besides what the device keeps by itself.
 
-    Made by `Device.residency_set`, and attached to the device's queue until it is closed or dropped. Changes are
+    Made by `Device.residency_set`, and attached to the device's queues until it is closed or dropped. Changes are
     staged until `commit()`; `len` and `in` see them at once, `allocated_bytes` after the commit. It holds whole
     allocations: of a buffer from a pool that is the memory around it as well. What is in it stays allocated, whatever
     becomes of the buffer, until it is removed and that is committed. It may be used from any thread.

@@ -6,6 +6,8 @@ import mmap
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
+from abi_queues import QueueArguments
+from abi_submissions import TEXT_CAPACITY, SubmissionArguments
 from kernels import SAXPY
 
 from ingot._native import ffi, lib
@@ -25,6 +27,9 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "event",
+    "queue",
+    "session",
     "notifier",
     "bound_kernel",
     "profile",
@@ -38,7 +43,6 @@ FUNCTIONS = {
 """All functions that return a status, with their types."""
 
 STATUSES = {name: getattr(lib, name) for name in dir(lib) if name == "INGOT_OK" or name.startswith("INGOT_ERROR_")}
-TEXT_CAPACITY = 4096
 SPECIAL = "constant int n [[function_constant(0)]]; kernel void special(device int *x) { x[0] = n; }"
 """A kernel with a function constant."""
 MOST_VALUES = 1 << 19
@@ -74,7 +78,7 @@ def region() -> Any:
 REGIONS: list[mmap.mmap] = []
 
 
-class Live:
+class Live(QueueArguments, SubmissionArguments):
     """A live handle of each kind, on an isolated device, and arguments that are good."""
 
     def __init__(self) -> None:
@@ -125,6 +129,9 @@ class Live:
             "view": ("buffer_open_view", self.handles.get("buffer")),
             "profile": ("device_create_profile", device, 100),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
+            "event": ("event_create", device, ffi.NULL),
+            "queue": ("queue_create", device, ffi.NULL),
+            "session": ("session_create", self.handles.get("queue"), ffi.NULL),
             "notifier": ("notifier_create",),
         }
         function, *arguments = calls[kind]
@@ -363,38 +370,3 @@ class Live:
 
     def _encoder_fill(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["buffer"], ffi.new("float *", 1), 4]
-
-    def _submission_get_dispatch_times(self, _: str) -> list[Any]:
-        return [self.handles["submission"], ffi.new("ingot_dispatch_time[16]"), 16, ffi.new("uint64_t *")]
-
-    def _profile_create(self, _: str) -> list[Any]:
-        return [100, ffi.new("ingot_profile *")]
-
-    def _device_create_profile(self, _: str) -> list[Any]:
-        return [self.handles["device"], 100, ffi.new("ingot_profile *")]
-
-    def _profile_get_groups(self, _: str) -> list[Any]:
-        return [self.handles["profile"], ffi.new("ingot_profile_group[16]"), 16, ffi.new("uint64_t *")]
-
-    def _profile_get_table(self, _: str) -> list[Any]:
-        return [self.handles["profile"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
-
-    _profile_get_trace = _profile_get_table
-
-    def _device_start_capture(self, _: str) -> list[Any]:
-        return [self.handles["device"], ffi.new("char[]", b"/tmp/ingot-none.gputrace")]
-
-    def _device_set_slot_timeout(self, _: str) -> list[Any]:
-        return [self.handles["device"], 1_000_000_000]
-
-    def _notifier_take(self, _: str) -> list[Any]:
-        return [self.handles["notifier"], ffi.new("uint64_t[16]"), 16, ffi.new("uint64_t *")]
-
-    def _submission_notify(self, _: str) -> list[Any]:
-        return [self.handles["submission"], self.handles["notifier"], 7]
-
-    def _encoder_begin(self, _: str) -> list[Any]:
-        return [self.handles["encoder"], self.handles["notifier"], 7, ffi.new("uint8_t *")]
-
-    def _submission_wait(self, _: str) -> list[Any]:
-        return [self.handles["submission"], 1_000_000_000]

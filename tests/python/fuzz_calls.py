@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import fuzz_profile
+import fuzz_queue_calls
 from fuzz_choices import (
     CONTENTS,
     COUNT,
@@ -247,6 +248,8 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     # No function, but a chain of good calls: what a dispatch needs all fits, and is committed.
     "work": (plain(*DISPATCHED),),
 }
+
+CALLS |= fuzz_queue_calls.CALLS
 
 # How often each is tried; the others once.
 WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,

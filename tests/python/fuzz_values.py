@@ -43,6 +43,7 @@ class Call:
         self.name = name
         self.recipes = recipes
         self.results: list[tuple[Any, str]] = []
+        self.stages: list[Any] = []
         self.handles = 0
         self.wrong_handles = 0
         self.shape: list[int] = []
@@ -124,6 +125,11 @@ class Call:
         if kind is not None:
             self.results.append((pointer, kind))
         return pointer
+
+    def _stage(self) -> Any:
+        """For an encoder that its session commits, whatever is in it: nobody else gets to know it."""
+        self.stages.append(ffi.new("ingot_encoder *"))
+        return self.stages[-1]
 
     def _struct(self, name: str, wrong: int | None) -> Any:
         size = ffi.sizeof(f"ingot_{name}")

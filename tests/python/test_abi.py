@@ -36,6 +36,13 @@ OPTIONAL = {
     "ingot_buffer_map": {4},
     "ingot_encoder_create": {1},
     "ingot_encoder_commit": {1},
+    "ingot_queue_create": {1},
+    "ingot_queue_create_encoder": {1},
+    "ingot_event_create": {1},
+    "ingot_session_create": {1},
+    "ingot_session_begin_stage": {1},
+    "ingot_session_commit_stage": {1},
+    "ingot_session_fence_stage": {1},
     "ingot_profile_get_table": {1, 3},
     "ingot_profile_get_trace": {1, 3},
 }

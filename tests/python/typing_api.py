@@ -190,6 +190,30 @@ def bound_kernels(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -
     bound(a=2.0)  # type: ignore[call-arg]
 
 
+def queues(device: ingot.Device, x: ingot.Buffer) -> None:
+    queue = device.queue("uploads")
+    assert_type(queue, ingot.Queue)
+    assert_type(device.default_queue.label, str | None)
+    event = device.event(label="loaded")
+    assert_type(event.value, int)
+    event.signal(np.uint64(4))
+    assert_type(event.wait(3, timeout=1.5), None)
+    with queue.encoder("copy", ordering="serial") as encoder:
+        assert_type(encoder.queue, ingot.Queue)
+        encoder.wait(event, 1)
+        encoder.signal(event, 2)
+    with device.session("layer") as session:
+        assert_type(session, ingot.EncoderSession)
+        assert_type(session.begin_stage("a"), ingot.CommandEncoder)
+        assert_type(session.fence_stage(), ingot.Submission)
+        assert_type(session.event, ingot.Event | None)
+    assert_type(queue.session().is_drained, bool)
+    queue.synchronize(1)
+    event.signal(1.5)  # type: ignore[arg-type]
+    encoder.wait(1, event)  # type: ignore[arg-type]
+    encoder.signal(x, 1)  # type: ignore[arg-type]
+
+
 def profiles(device: ingot.Device) -> None:
     with ingot.profile("trace.json", device=device, limit=100) as profile, device.encoder(profile=True) as encoder:
         submission = encoder.commit_and_wait()

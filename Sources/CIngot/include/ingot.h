@@ -88,6 +88,9 @@ typedef struct ingot_live_objects {
   uint64_t submissions;
   uint64_t metal_objects; /* the software device's own objects; 0 with Apple's Metal */
   uint64_t residency_sets; /* made by ingot_residency_set_create */
+  uint64_t events;
+  uint64_t queues; /* a device's own counts while somebody refers to it */
+  uint64_t sessions;
   uint64_t profiles;
   uint64_t notifiers;
 } ingot_live_objects;
@@ -124,9 +127,9 @@ typedef struct ingot_device_statistics {
   uint64_t current_allocated;  /* bytes, Metal's own figure */
   uint64_t resident_count;     /* allocations in the device's own residency sets, with what is staged */
   uint64_t residency_commits;  /* MTLResidencySet.commit calls */
-  uint64_t submissions;        /* command buffers committed */
+  uint64_t submissions;        /* command buffers committed, on all queues */
   uint64_t unfinished;         /* of these, not completed yet */
-  uint64_t residency_sets;     /* on the queue, the caller's among them */
+  uint64_t residency_sets;     /* on each queue, the caller's among them */
   uint64_t resident_bytes;     /* of the allocations in resident_count */
   uint64_t unwired_bytes;      /* of those that are beyond the budget, or found no set */
   uint64_t residency_requests; /* MTLResidencySet.requestResidency calls while the device was idle */
@@ -405,7 +408,7 @@ ingot_status ingot_take_released(uint64_t *_Nullable tokens, uint64_t capacity, 
 /*
  * Makes a buffer on somebody else's id<MTLBuffer> (on Linux: an object of the software device), and retains it. The
  * pointer must be that of a living object. `offset` is in bytes from its beginning; `flags` is INGOT_IMPORT_* or 0. One in
- * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of this device.
+ * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of one queue.
  * Adopted twice it is one storage; so is the MTLBuffer of an exact buffer of Ingot. INGOT_ERROR_ARGUMENT if it belongs to
  * another device or to a pool, or the window does not lie in it.
  */
@@ -477,7 +480,7 @@ typedef struct ingot_residency_set_info {
 } ingot_residency_set_info;
 
 /*
- * Makes a residency set of the caller's (MTLDevice.makeResidencySet), attached to the device's queue until it is
+ * Makes a residency set of the caller's (MTLDevice.makeResidencySet), attached to the device's queues until it is
  * released. `label` may be NULL. INGOT_ERROR_STATE if the queue has 31 sets, the device's own among them.
  */
 ingot_status ingot_residency_set_create(
@@ -815,10 +818,12 @@ ingot_status ingot_encoder_fill(
     ingot_encoder _Nullable encoder, ingot_buffer _Nullable buffer, const void *_Nullable element, uint64_t nbytes);
 /* What is in it so far, also after the commit. INGOT_ERROR_STATE while another thread encodes. */
 ingot_status ingot_encoder_get_info(ingot_encoder _Nullable encoder, ingot_encoder_info *_Nullable info);
+/* Discards what was encoded, and takes nothing more. INGOT_ERROR_STATE after a commit. */
+ingot_status ingot_encoder_discard(ingot_encoder _Nullable encoder);
 /* Commits (MTLCommandBuffer.commit). `submission` may be NULL if nobody is going to wait. */
 ingot_status ingot_encoder_commit(
     ingot_encoder _Nullable encoder, ingot_submission _Nullable *_Nullable submission);
-/* Discards what was encoded, if it was not committed. */
+/* Releases the handle; discards what was encoded if it was not committed, unless a session has the encoder too. */
 ingot_status ingot_encoder_release(ingot_encoder _Nullable encoder);
 
 /*
@@ -830,6 +835,96 @@ ingot_status ingot_submission_wait(ingot_submission _Nullable submission, uint64
 ingot_status ingot_submission_get_info(ingot_submission _Nullable submission, ingot_submission_info *_Nullable info);
 ingot_status ingot_submission_release(ingot_submission _Nullable submission);
 
+/* ---- Queue and event ------------------------------------------------------------------------------------- */
+
+typedef struct ingot_queue_handle *ingot_queue;
+typedef struct ingot_event_handle *ingot_event;
+
+/*
+ * Makes another command queue of the device (MTLDevice.makeCommandQueue), whose work runs beside that of the others.
+ * Nothing but events orders the work of two queues. `label` may be NULL. What was committed goes on when the handle is
+ * released.
+ */
+ingot_status ingot_queue_create(
+    ingot_device _Nullable device, const char *_Nullable label, ingot_queue _Nullable *_Nullable queue);
+/* The device's own queue, which ingot_encoder_create is for. */
+ingot_status ingot_device_get_queue(ingot_device _Nullable device, ingot_queue _Nullable *_Nullable queue);
+/* As ingot_encoder_create, for this queue. */
+ingot_status ingot_queue_create_encoder(
+    ingot_queue _Nullable queue, const char *_Nullable label, uint32_t ordering,
+    ingot_encoder _Nullable *_Nullable encoder);
+/* As ingot_device_synchronize, which waits for all queues, for this one. */
+ingot_status ingot_queue_synchronize(ingot_queue _Nullable queue, uint64_t timeout);
+ingot_status ingot_queue_release(ingot_queue _Nullable queue);
+
+/*
+ * Makes an event (MTLSharedEvent): a value that begins with 0 and only grows, for queues and the host to wait for. `label`
+ * may be NULL.
+ */
+ingot_status ingot_event_create(
+    ingot_device _Nullable device, const char *_Nullable label, ingot_event _Nullable *_Nullable event);
+ingot_status ingot_event_get_value(ingot_event _Nullable event, uint64_t *_Nullable value);
+/* Lets it reach `value` now; one that is not above the present one is ignored. */
+ingot_status ingot_event_signal(ingot_event _Nullable event, uint64_t value);
+/*
+ * Waits until it has reached `value`: INGOT_OK, INGOT_ERROR_TIMEOUT after `timeout` nanoseconds (UINT64_MAX: never; 0: it
+ * only looks), or INGOT_ERROR_COMMAND_BUFFER if only the failure of a submission that was to signal it has let it.
+ */
+ingot_status ingot_event_wait(ingot_event _Nullable event, uint64_t value, uint64_t timeout);
+ingot_status ingot_event_release(ingot_event _Nullable event);
+
+/*
+ * Makes all that is encoded after this wait until the event has reached `value` (encodeWaitForEvent). Meanwhile the queue
+ * starts nothing that was committed later. INGOT_ERROR_ARGUMENT for an event of another device.
+ */
+ingot_status ingot_encoder_wait_event(ingot_encoder _Nullable encoder, ingot_event _Nullable event, uint64_t value);
+/*
+ * Lets the event reach `value` when all is done that was encoded before (encodeSignalEvent), and also if the submission
+ * fails. An encoder that is discarded signals nothing.
+ */
+ingot_status ingot_encoder_signal_event(ingot_encoder _Nullable encoder, ingot_event _Nullable event, uint64_t value);
+
+/* ---- Session --------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_session_handle *ingot_session;
+
+typedef struct ingot_session_info {
+  uint64_t size;
+  uint64_t fence_value; /* what the last fence signals */
+  uint64_t wait_value;  /* what the last stage that waits waits for */
+  uint64_t wait_count;  /* resets after a fence: stages that begin with a wait */
+  uint8_t is_drained;   /* the stage that was begun last is committed, or discarded */
+  uint8_t is_fence_pending; /* it was fenced, and no reset has come after it */
+  uint8_t reserved[6];
+} ingot_session_info;
+
+/*
+ * Work in stages: one encoder after the other on one queue, each of which waits for the one before by an event, if that
+ * was fenced. `label` (may be NULL) is what stages without a label are called.
+ */
+ingot_status ingot_session_create(
+    ingot_queue _Nullable queue, const char *_Nullable label, ingot_session _Nullable *_Nullable session);
+/*
+ * Begins a stage, after a reset if the session is drained; its encoder is an ordinary one. `label` may be NULL.
+ * INGOT_ERROR_STATE if the stage before is not committed.
+ */
+ingot_status ingot_session_begin_stage(
+    ingot_session _Nullable session, const char *_Nullable label, ingot_encoder _Nullable *_Nullable encoder);
+/* The encoder of the stage, which is begun if none is. INGOT_ERROR_STATE if the session is drained. */
+ingot_status ingot_session_get_encoder(ingot_session _Nullable session, ingot_encoder _Nullable *_Nullable encoder);
+/* Commits the stage. `submission` may be NULL. INGOT_ERROR_STATE if the session is drained. */
+ingot_status ingot_session_commit_stage(
+    ingot_session _Nullable session, ingot_submission _Nullable *_Nullable submission);
+/* The same, and lets the stage signal the next value of the session's event, which the next stage waits for. */
+ingot_status ingot_session_fence_stage(
+    ingot_session _Nullable session, ingot_submission _Nullable *_Nullable submission);
+/* Ends a drained stage: the next one has an encoder of its own. INGOT_ERROR_STATE if there is no committed stage. */
+ingot_status ingot_session_reset(ingot_session _Nullable session);
+/* What fences signal; `*event` is NULL before the first one. */
+ingot_status ingot_session_get_event(ingot_session _Nullable session, ingot_event _Nullable *_Nullable event);
+ingot_status ingot_session_get_info(ingot_session _Nullable session, ingot_session_info *_Nullable info);
+/* Discards a stage that is not committed, when its encoder is released too. */
+ingot_status ingot_session_release(ingot_session _Nullable session);
 /* ---- Profile and capture --------------------------------------------------------------------------------- */
 
 /* When the GPU ran one dispatch, in seconds on the host clock. */
