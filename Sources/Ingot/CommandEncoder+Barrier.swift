@@ -10,7 +10,7 @@ extension CommandEncoder {
   /// This is the order of an encoder with `.manual` ordering. Given buffers, only what uses their memory is ordered, their
   /// whole storages and maybe neighbours in the same slab. With `.automatic` ordering it orders everything, and counts
   /// as a barrier that Ingot need not put itself; with `.serial` there is nothing to do, as there is before the first
-  /// dispatch: then nothing is counted. Throws `.argument` for a buffer of another device, `.closed` for one that was
+  /// dispatch and the first after an event: then nothing is counted. Throws `.argument` for a buffer of another device, `.closed` for one that was
   /// taken back, `.state` after a commit.
   public func barrier(_ buffers: Buffer...) throws(IngotError) { try barrier(buffers) }
 
@@ -82,8 +82,9 @@ extension CommandEncoder {
 
   /// For who has entered.
   var counts: EncoderStatistics {
-    // All but the first are checked, and Ingot puts a barrier or not.
-    let checked = isTracked ? max(0, dispatchCount - 1) : 0
+    // All but the first of each of Metal's encoders are checked, and Ingot puts a barrier or not.
+    let passes = isRecording ? min(dispatchCount, 1) : passCount
+    let checked = isTracked ? dispatchCount - passes : 0
     return EncoderStatistics(
       dispatches: dispatchCount, barriers: barrierCount,
       barriersSpared: checked - (barrierCount - forcedBarrierCount))

@@ -49,7 +49,7 @@ extension CommandEncoder {
     if barrier { putBarrier(before: bound, on: target) }
     if bindings.bound != bound.id { bind(bound, on: target) }
     if isTracked && hazards.owner != bound.id { record(bound) }
-    run(grid, group, on: target)
+    run(bound.kernel, grid, group, on: target)
   }
 
   /// Whether it must wait for what came before. Nothing of the arguments has to be checked but that they are there.

@@ -36,10 +36,10 @@ extension CommandEncoder {
     if !indirect.isEmpty, try check(indirect) { needsBarrier = true }
     if let target = try readyTarget() {
       encode(kernel, buffers, values, indirect, on: target, barrier: needsBarrier)
-      run(grid, size, on: target)
+      run(kernel, grid, size, on: target)
     } else if let recording {
       record(kernel, buffers, values, indirect, in: recording, barrier: needsBarrier)
-      run(grid, size, on: recording)
+      run(kernel, grid, size, on: recording)
       if isCall { recording.note(kernel, buffers, values, grid, group, indirect) }
     }
   }
@@ -73,9 +73,10 @@ extension CommandEncoder {
   }
 
   @inline(__always)
-  func run(_ grid: Grid, _ group: Extent, on target: some DispatchTarget) {
+  func run(_ kernel: Kernel, _ grid: Grid, _ group: Extent, on target: some DispatchTarget) {
     target.dispatch(grid, group: group)
     dispatchCount += 1
+    if isTimed { endTimedPass(of: kernel) }
   }
 
   @inline(__always)

@@ -65,7 +65,7 @@ extension Graph {
 
   /// The same for a list, which is made at run time.
   public func encode(to encoder: CommandEncoder, _ replacements: [Replacement]) throws(IngotError) {
-    if let plan = try encoder.isRecording ? nil : plan(replacing: replacements) {
+    if let plan = try encoder.takesCalls ? nil : plan(replacing: replacements) {
       try encoder.encode(self, plan)
     } else {
       let graph = try replacing(replacements)
@@ -75,11 +75,14 @@ extension Graph {
 }
 
 extension CommandEncoder {
+  /// Whether it takes the dispatches of a graph one by one: to record them, or to time each.
+  fileprivate var takesCalls: Bool { isRecording || isTimed }
+
   fileprivate func encode(_ graph: Graph, _ plan: GraphPlan) throws(IngotError) {
     try entered { () throws(IngotError) in
       try check(graph)
       for use in graph.uses { try hold(use.storage) }
-      if isRecording {
+      if takesCalls {
         for call in graph.calls { try put(call) }
       } else if graph.statistics.dispatches > 0, let target = try readyTarget() {
         play(graph, plan, on: target)

@@ -16,6 +16,9 @@ public final class CommandEncoder: @unchecked Sendable {
   public let label: String?
   public let ordering: Ordering
 
+  /// Where it is committed; nil for the device's own queue.
+  private let otherQueue: Queue?
+  let submissions: SubmissionQueue
   let id: UInt64
   /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
   let isTracked: Bool
@@ -23,8 +26,10 @@ public final class CommandEncoder: @unchecked Sendable {
   let isRecording: Bool
   private let phase = Atomic<Phase>(.encoding)
 
+  /// Taken with the first dispatch, or by `begun`.
+  @exclusivity(unchecked) var slot = EncoderSlot.none
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
-  @exclusivity(unchecked) private var commandBuffer: (any MTLCommandBuffer)?
+  @exclusivity(unchecked) private(set) var commandBuffer: (any MTLCommandBuffer)?
   @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
   @exclusivity(unchecked) var uses = EncoderUses()
   @exclusivity(unchecked) var hazards = HazardTracker()
@@ -34,9 +39,16 @@ public final class CommandEncoder: @unchecked Sendable {
   /// nil but while it records.
   @exclusivity(unchecked) var recording: Recording?
   @exclusivity(unchecked) var dispatchCount = 0
+  /// Metal's compute encoders with dispatches.
+  @exclusivity(unchecked) private(set) var passCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
+  /// Whether each dispatch is timed; then there is a sampler, until the commit.
+  @exclusivity(unchecked) var isTimed = false
+  @exclusivity(unchecked) var sampler: DispatchSampler?
+  /// When the first dispatch was encoded, if somebody profiles.
+  @exclusivity(unchecked) private var began: UInt64?
 
   enum Phase: UInt8, AtomicRepresentable {
     case encoding, busy, committed, discarded, recorded
@@ -44,14 +56,20 @@ public final class CommandEncoder: @unchecked Sendable {
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering, isRecording: Bool = false) {
+  init(
+    device: Device, queue: Queue? = nil, label: String?, ordering: Ordering, profile: Bool = false,
+    isRecording: Bool = false
+  ) {
     self.device = device
+    otherQueue = queue
+    submissions = queue?.submissions ?? device.queue
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
     self.isRecording = isRecording
     recording = isRecording ? Recording() : nil
     id = Self.identifiers.next()
+    if profile { sample() }
     LiveObjects.Counters.encoders.increment()
   }
 
@@ -59,6 +77,9 @@ public final class CommandEncoder: @unchecked Sendable {
     abandon()
     LiveObjects.Counters.encoders.decrement()
   }
+
+  /// The queue that it is committed to.
+  public var queue: Queue { otherQueue ?? device.defaultQueue }
 
   /// What messages call it.
   var name: String {
@@ -114,27 +135,28 @@ extension CommandEncoder {
     if isRecording { return nil }
     let commandBuffer = try beginCommandBuffer()
     let encoder = withAutoreleasePool {
-      let encoder = commandBuffer.makeComputeCommandEncoder(
-        dispatchType: ordering == .serial ? .serial : .concurrent)
+      let encoder = makePass(in: commandBuffer)
       if let label { encoder?.label = label }
       return encoder
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
+    passCount += 1
     return encoder
   }
 
-  private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
+  func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
     guard !isRecording else { throw noCommandBuffer }
-    try device.queue.slots.take()
+    began = Profiler.clock
+    try takeSlot()
     let made = withAutoreleasePool {
-      let made = device.queue.metal.makeCommandBuffer()
+      let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()
       if let label { made?.label = label }
       return made
     }
     guard let made else {
-      device.queue.slots.free(committed: false)
+      leaveSlot()
       throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
     }
     commandBuffer = made
@@ -151,10 +173,12 @@ extension CommandEncoder {
   @discardableResult
   public func commit() throws(IngotError) -> Submission {
     try enter()
+    let start = Profiler.clock
     do throws(IngotError) {
       try uses.checkFiles(name)
       let submission = try withAutoreleasePool { () throws(IngotError) in try submit(beginCommandBuffer()) }
       leave(.committed)
+      if let start { Profiler.record(submission.work, encodedFrom: began, committedFrom: start) }
       return submission
     } catch {
       leave()
@@ -179,21 +203,22 @@ extension CommandEncoder {
   }
 
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
-    let queue = device.queue
+    let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
-    if let computeEncoder { uses.updateFences(computeEncoder) }
-    computeEncoder?.endEncoding()
+    endPass()
+    sampler?.resolve(in: commandBuffer)
     uses = EncoderUses()
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()
+    slot = .none
     drop()
     return Submission(work: work, statistics: counts)
   }
 
   /// From here on the host is told that the work is under way.
   private func enrol(in queue: SubmissionQueue) -> Work {
-    let work = queue.enrol(label: label ?? "", uses: uses)
+    let work = queue.enrol(label: label ?? "", uses: uses, sampler: sampler)
     for use in uses.storages { use.storage.stamp(work.ticket, of: queue, use.bytes) }
     return work
   }
@@ -201,17 +226,19 @@ extension CommandEncoder {
   private func drop() {
     commandBuffer = nil
     computeEncoder = nil
+    sampler = nil
   }
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.
   private func abandon() {
     recording = nil
-    defer { uses = EncoderUses() }
-    guard commandBuffer != nil else { return }
-    withAutoreleasePool {
-      computeEncoder?.endEncoding()
-      drop()
+    if commandBuffer != nil {
+      withAutoreleasePool {
+        computeEncoder?.endEncoding()
+        drop()
+      }
     }
-    device.queue.slots.free(committed: false)
+    uses = EncoderUses()
+    leaveSlot()
   }
 }

@@ -12,6 +12,7 @@ struct EncoderUses: Sendable {
 
   private(set) var storages: [Use] = []
   private(set) var kernels: [Kernel] = []
+  var events = EventUses()
   /// The places of storages whose memory Ingot has not made.
   private var imported: [Int] = []
   private var fences: [Origin] = []
@@ -95,9 +96,10 @@ extension EncoderUses {
     waited = fences.count
   }
 
-  /// Makes the encoders after this one come after what it has done to untracked memory.
-  func updateFences(_ encoder: any MTLComputeCommandEncoder) {
+  /// Makes Metal's encoders after this one come after what it has done to untracked memory; they have to wait for that.
+  mutating func endPass(_ encoder: any MTLComputeCommandEncoder) {
     for origin in fences[..<waited] { encoder.updateFence(origin.fence!) }
+    waited = 0
   }
 
   /// Whether the files that are used still have the bytes that are. Throws `.state` if one of them has not.

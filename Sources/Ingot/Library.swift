@@ -15,9 +15,11 @@ public final class Library: @unchecked Sendable {
   /// Apple's object.
   public let metalLibrary: any MTLLibrary
 
+  private let name = Mutex<String?>(nil)
   private let metalDevice: any MTLDevice
   private weak let device: Device?
   private let deviceID: UInt64
+  private let track: QueueTrack
   /// A kernel is made at its first use, under its own lock: others need not wait for its compilation.
   private let kernels: [String: Slot]
   /// Kernels with values for their function constants.
@@ -28,12 +30,24 @@ public final class Library: @unchecked Sendable {
     metalDevice = device.metalDevice
     self.device = device
     deviceID = device.id
+    track = device.queue.track
     kernelNames = metal.functionNames.sorted()
     kernels = Dictionary(kernelNames.map { ($0, Slot()) }, uniquingKeysWith: { first, _ in first })
     LiveObjects.Counters.libraries.increment()
   }
 
   deinit { LiveObjects.Counters.libraries.decrement() }
+
+  /// What Metal's tools call it; nil at first. All who compile the same text share it.
+  public var label: String? {
+    get { name.withLock { $0 } }
+    set {
+      name.withLock { name in
+        name = newValue
+        withAutoreleasePool { metalLibrary.label = newValue }
+      }
+    }
+  }
 
   /// The kernel of that name; its pipeline is made at the first call (`makeComputePipelineState`).
   ///
@@ -78,6 +92,8 @@ public final class Library: @unchecked Sendable {
   private func makePipeline(
     _ function: any MTLFunction, _ name: String, _ label: String
   ) throws(IngotError) -> (any MTLComputePipelineState, MTLComputePipelineReflection?) {
+    let start = Profiler.clock
+    defer { if let start { Profiler.record(.pipeline, label, track, from: start) } }
     let descriptor = MTLComputePipelineDescriptor()
     descriptor.label = label
     descriptor.computeFunction = function

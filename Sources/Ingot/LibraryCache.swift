@@ -26,9 +26,16 @@ extension Device {
   fileprivate func compileAnew(_ source: String, _ options: CompileOptions) throws(IngotError) -> Library {
     let text = try options.preamble() + source
     let metalOptions = try options.metalOptions()
+    let start = Profiler.clock
     do {
-      return Library(metal: try metalDevice.makeLibrary(source: text, options: metalOptions), device: self)
+      let metal = try metalDevice.makeLibrary(source: text, options: metalOptions)
+      let library = Library(metal: metal, device: self)
+      if let start {
+        Profiler.record(.compile, library.kernelNames.joined(separator: ", "), queue.track, from: start)
+      }
+      return library
     } catch {
+      if let start { Profiler.record(.compile, "a library that does not compile", queue.track, from: start) }
       throw .compile(log: Platform.text(of: error), source: source)
     }
   }

@@ -10,29 +10,24 @@ final class Work: @unchecked Sendable {
   struct Outcome: Sendable {
     var gpuStart = 0.0
     var gpuEnd = 0.0
+    /// Seconds from the commit to the end.
+    var hostTime = 0.0
     var error: IngotError?
+    /// There if its dispatches were to be timed.
+    var profile: DispatchProfile?
   }
 
   /// What is there until it ends.
   private struct Pending {
     var uses: EncoderUses
+    var sampler: DispatchSampler?
     var waiters: [Waiter] = []
-  }
-
-  private enum Waiter {
-    case thread(DispatchSemaphore)
-    case task(CheckedContinuation<Void, Never>)
-
-    func wake() {
-      switch self {
-      case .thread(let semaphore): semaphore.signal()
-      case .task(let continuation): continuation.resume()
-      }
-    }
   }
 
   let ticket: UInt64
   let label: String
+  private let committed = Clock.now
+  let track: QueueTrack
 
   private let finished = Atomic<Bool>(false)
   private let told = Atomic<Bool>(false)
@@ -43,10 +38,13 @@ final class Work: @unchecked Sendable {
   /// pays to look whether a small kernel is done already.
   private static let spinNanoseconds: UInt64 = 100_000
 
-  init(ticket: UInt64, label: String, uses: EncoderUses) {
+  init(
+    ticket: UInt64, label: String, uses: EncoderUses, sampler: DispatchSampler?, track: QueueTrack
+  ) {
     self.ticket = ticket
     self.label = label
-    pending = Mutex(Pending(uses: uses))
+    self.track = track
+    pending = Mutex(Pending(uses: uses, sampler: sampler))
   }
 
   /// What messages call it.
@@ -63,6 +61,12 @@ final class Work: @unchecked Sendable {
   /// Whether somebody knows how it ended.
   var isTold: Bool { told.load(ordering: .relaxed) }
 
+  /// Why it failed, for whom its completed handler has told that it did.
+  func tellOfFailure() -> IngotError? {
+    told.store(true, ordering: .relaxed)
+    return result.error
+  }
+
   /// Why it failed, for somebody who is going to know then; nil if it did not, or is not done.
   func tell() -> IngotError? {
     guard let error = outcome?.error else { return nil }
@@ -74,13 +78,25 @@ final class Work: @unchecked Sendable {
 // Waiting.
 extension Work {
   /// Whether it was done before `deadline`.
-  func wait(until deadline: UInt64) -> Bool { spin(until: deadline) || park(until: deadline) }
+  func wait(until deadline: UInt64) -> Bool {
+    if isDone { return true }
+    let start = Profiler.clock
+    let isDone = spin(until: deadline) || park(until: deadline)
+    if let start { Profiler.record(self, waitedFrom: start) }
+    return isDone
+  }
 
   func completed() async {
     if isDone { return }
     await withCheckedContinuation { continuation in
       if !enrol(.task(continuation)) { continuation.resume() }
     }
+  }
+
+  /// Has `token` come to the queue when it is done; at once if it is.
+  func notify(_ queue: TokenQueue, token: UInt64) {
+    let waiter = Waiter.loop(queue, token)
+    if !enrol(waiter) { waiter.wake() }
   }
 
   private func spin(until deadline: UInt64) -> Bool {
@@ -125,20 +141,24 @@ extension Work {
   /// Metal's completed handler: stores how it ended, lets go of what it used, wakes who waits.
   func finish(_ commandBuffer: any MTLCommandBuffer, in queue: SubmissionQueue) {
     withAutoreleasePool { settle(commandBuffer) }
+    if Profiler.isOn { Profiler.record(self, result) }
     queue.finish(self)
     for waiter in publish() { waiter.wake() }
   }
 
   /// When this returns nothing is held any more: who has waited sees memory and counters as they will stay.
   private func settle(_ commandBuffer: any MTLCommandBuffer) {
-    let uses = pending.withLock { pending in
-      defer { pending.uses = EncoderUses() }
-      return pending.uses
+    let (uses, sampler) = pending.withLock { pending in
+      defer { (pending.uses, pending.sampler) = (EncoderUses(), nil) }
+      return (pending.uses, pending.sampler)
     }
     result.gpuStart = commandBuffer.gpuStartTime
     result.gpuEnd = commandBuffer.gpuEndTime
+    result.hostTime = Double(Clock.now - committed) / 1e9
+    result.profile = sampler?.read(after: commandBuffer)
     guard commandBuffer.status != .completed else { return }
     result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))
+    uses.events.signalAll(for: self)
   }
 
   private func publish() -> [Waiter] {

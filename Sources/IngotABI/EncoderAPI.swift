@@ -12,9 +12,15 @@ public func ingot_encoder_create(
   boundary { () throws(IngotError) in
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
-    let ordering = try Ordering.named(ordering)
-    result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
+    let made = try device.encoder(label: label.map { String(cString: $0) }, ordering: known(ordering))
+    result.pointee = try handle(made)
   }
+}
+
+/// An INGOT_ORDERING_*.
+func known(_ ordering: UInt32) throws(IngotError) -> Ordering {
+  if let ordering = Ordering(rawValue: ordering) { return ordering }
+  throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
 }
 
 @c @implementation
@@ -66,6 +72,14 @@ func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
 }
 
 @c @implementation
+public func ingot_encoder_discard(_ encoder: OpaquePointer?) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    try encoder.discard()
+  }
+}
+
+@c @implementation
 public func ingot_encoder_commit(
   _ encoder: OpaquePointer?, _ submission: UnsafeMutablePointer<OpaquePointer?>?
 ) -> ingot_status {
@@ -104,6 +118,7 @@ public func ingot_submission_get_info(
     value.barriers = UInt64(clamping: submission.barriers)
     Text.write(submission.label, toMember: &value.label)
     value.barriers_spared = UInt64(clamping: submission.barriersSpared)
+    value.host_time = submission.hostTime
     result.fill(value)
   }
 }

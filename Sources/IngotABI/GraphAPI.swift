@@ -12,7 +12,7 @@ public func ingot_recorder_create(
   boundary { () throws(IngotError) in
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
-    let ordering = try Ordering.named(ordering)
+    let ordering = try known(ordering)
     result.pointee = try handle(device.recorder(label: label.map { String(cString: $0) }, ordering: ordering))
   }
 }

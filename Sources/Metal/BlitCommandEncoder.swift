@@ -6,6 +6,10 @@ public protocol MTLBlitCommandEncoder: MTLCommandEncoder {
   func fill(buffer: any MTLBuffer, range: Range<Int>, value: UInt8)
   /// For managed storage: brings what kernels wrote to the CPU.
   func synchronize(resource: any MTLResource)
+  /// Writes samples as `MTLCounterResultTimestamp`s. Only an event orders it after encoders that take them.
+  func resolveCounters(
+    _ sampleBuffer: any MTLCounterSampleBuffer, range: Range<Int>, destinationBuffer: any MTLBuffer,
+    destinationOffset: Int)
   func updateFence(_ fence: any MTLFence)
   func waitForFence(_ fence: any MTLFence)
 }

@@ -75,6 +75,7 @@ open class MTLCommandBufferDescriptor {
 
 open class MTLComputePassDescriptor {
   open var dispatchType = MTLDispatchType.serial
+  public private(set) var sampleBufferAttachments = MTLComputePassSampleBufferAttachmentDescriptorArray()
 
   public init() {}
 }

@@ -52,7 +52,13 @@ public protocol MTLDevice: AnyObject {
   @discardableResult func makeResidencySet(
     descriptor desc: MTLResidencySetDescriptor
   ) throws -> any MTLResidencySet
-  /// Both clocks at one moment, in nanoseconds.
+  /// Nil where the GPU has none.
+  var counterSets: [any MTLCounterSet]? { get }
+  @discardableResult func supportsCounterSampling(_ samplingPoint: MTLCounterSamplingPoint) -> Bool
+  @discardableResult func makeCounterSampleBuffer(
+    descriptor: MTLCounterSampleBufferDescriptor
+  ) throws -> any MTLCounterSampleBuffer
+  /// Both clocks at one moment: the CPU's in nanoseconds, the GPU's in ticks of its own.
   @discardableResult func sampleTimestamps() -> (cpu: MTLTimestamp, gpu: MTLTimestamp)
 }
 

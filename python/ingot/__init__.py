@@ -16,10 +16,12 @@ Example:
     print(y.numpy()[:4], submission.gpu_time)
 """
 
+from ingot._native_profile import DispatchTime
 from ingot.aligned import aligned_empty
 from ingot.binding import Threadgroup, threadgroup
 from ingot.bound import BoundKernel, Use
 from ingot.buffer import Buffer
+from ingot.capturing import capture
 from ingot.constants import FunctionConstant
 from ingot.device import Device, DeviceStatistics, devices
 from ingot.encoder import CommandEncoder
@@ -39,14 +41,18 @@ from ingot.errors import (
     UncommittedError,
     WaitTimeoutError,
 )
+from ingot.event import Event
 from ingot.graph import Graph
 from ingot.kernel import Kernel, KernelArgument, Library
 from ingot.mapping import Mapping
 from ingot.memory import MemoryStats, MemoryUse, PoolStatistics
 from ingot.pool import Pool
+from ingot.profiling import Profile, ProfileGroup, profile
+from ingot.queue import Queue
 from ingot.residency import ResidencySet
 from ingot.safetensors import SafeTensors, load_safetensors
 from ingot.safetensors_header import TensorInfo
+from ingot.session import EncoderSession
 from ingot.submission import Submission
 
 __all__ = [
@@ -60,6 +66,9 @@ __all__ = [
     "Device",
     "DeviceNotFoundError",
     "DeviceStatistics",
+    "DispatchTime",
+    "EncoderSession",
+    "Event",
     "ExportError",
     "FunctionConstant",
     "Graph",
@@ -76,6 +85,9 @@ __all__ = [
     "PipelineError",
     "Pool",
     "PoolStatistics",
+    "Profile",
+    "ProfileGroup",
+    "Queue",
     "ResidencySet",
     "SafeTensors",
     "StateError",
@@ -86,7 +98,9 @@ __all__ = [
     "Use",
     "WaitTimeoutError",
     "aligned_empty",
+    "capture",
     "devices",
     "load_safetensors",
+    "profile",
     "threadgroup",
 ]

@@ -43,7 +43,7 @@ def replacements(given: Sequence[Replacement]) -> Replacements:
 
 def create_recorder(device: Handle, label: str | None, ordering: int) -> Handle:
     """A recording, which the caller releases."""
-    return create_encoder(device, label, ordering, lib.ingot_recorder_create)
+    return create_encoder(lib.ingot_recorder_create, device, label, ordering, profile=False)
 
 
 def finish(encoder: Handle) -> tuple[int, Handle]:

@@ -137,7 +137,7 @@ class Graph(CommandEncoder):
     def _name(self) -> str:
         return "the graph" if self._label is None else f"the graph {self._label!r}"
 
-    def _begin(self, label: str | None, ordering: int) -> _native.Handle:
+    def _begin(self, label: str | None, ordering: int, *, profile: bool) -> _native.Handle:  # noqa: ARG002, it runs nothing
         return _native_graph.create_recorder(self._device._handle, label, ordering)
 
     @property

@@ -6,6 +6,9 @@ import mmap
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
+from abi_graphs import GraphArguments
+from abi_queues import QueueArguments
+from abi_submissions import TEXT_CAPACITY, SubmissionArguments
 from kernels import SAXPY
 
 from ingot._native import ffi, lib
@@ -25,7 +28,12 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "event",
+    "queue",
+    "session",
+    "notifier",
     "bound_kernel",
+    "profile",
     "graph",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
@@ -37,7 +45,6 @@ FUNCTIONS = {
 """All functions that return a status, with their types."""
 
 STATUSES = {name: getattr(lib, name) for name in dir(lib) if name == "INGOT_OK" or name.startswith("INGOT_ERROR_")}
-TEXT_CAPACITY = 4096
 SPECIAL = "constant int n [[function_constant(0)]]; kernel void special(device int *x) { x[0] = n; }"
 """A kernel with a function constant."""
 MOST_VALUES = 1 << 19
@@ -73,7 +80,7 @@ def region() -> Any:
 REGIONS: list[mmap.mmap] = []
 
 
-class Live:
+class Live(GraphArguments, QueueArguments, SubmissionArguments):
     """A live handle of each kind, on an isolated device, and arguments that are good."""
 
     def __init__(self) -> None:
@@ -125,7 +132,12 @@ class Live:
             "file": ("file_map", device, self._file.name.encode(), 0),
             "residency_set": ("residency_set_create", device, ffi.NULL),
             "view": ("buffer_open_view", self.handles.get("buffer")),
+            "profile": ("device_create_profile", device, 100),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
+            "event": ("event_create", device, ffi.NULL),
+            "queue": ("queue_create", device, ffi.NULL),
+            "session": ("session_create", self.handles.get("queue"), ffi.NULL),
+            "notifier": ("notifier_create",),
         }
         function, *arguments = calls[kind]
         return self._call(function, kind, *arguments)
@@ -150,6 +162,7 @@ class Live:
     def _call(self, function: str, kind: str, *arguments: Any) -> Any:
         result = ffi.new(f"ingot_{kind} *")
         more = [ffi.NULL] if kind in {"buffer", "view", "mapping"} else []  # the contents
+        more = [ffi.new("int32_t *")] if kind == "notifier" else more
         status = getattr(lib, f"ingot_{function}")(*arguments, result, *more)
         assert status == lib.INGOT_OK, text()
         return result[0]
@@ -294,6 +307,11 @@ class Live:
     def _library_get_kernel_names(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
 
+    def _library_set_label(self, _: str) -> list[Any]:
+        return [self.handles["library"], ffi.new("char[]", b"label")]
+
+    _library_get_label = _library_get_kernel_names
+
     def _library_get_kernel(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", b"saxpy"), ffi.new("ingot_kernel *")]
 
@@ -371,30 +389,3 @@ class Live:
 
     def _encoder_fill(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["buffer"], ffi.new("float *", 1), 4]
-
-    def _recorder_finish(self, _: str) -> list[Any]:
-        self._recorders += [self._recorder()]
-        return [self._recorders[-1], ffi.new("ingot_graph *")]
-
-    def _replacements(self) -> list[Any]:
-        """One of a value; what a wrong count reads is there, too."""
-        array = ffi.new("ingot_replacement[]", lib.INGOT_MAX_REPLACEMENTS)
-        self._keep += [name := ffi.new("char[]", b"a"), value := ffi.new("float *", 3)]
-        array[0].name, array[0].value, array[0].nbytes, array[0].dtype = name, value, 4, lib.INGOT_FLOAT32
-        array[0].dispatch = (1 << 64) - 1
-        return [array, 1]
-
-    def _graph_replay(self, _: str) -> list[Any]:
-        return [self.handles["graph"], *self._replacements(), ffi.new("ingot_submission *")]
-
-    def _graph_replace(self, _: str) -> list[Any]:
-        return [self.handles["graph"], *self._replacements(), ffi.new("ingot_graph *")]
-
-    def _graph_encode(self, _: str) -> list[Any]:
-        return [self.handles["graph"], self.handles["encoder"], *self._replacements()]
-
-    def _graph_get_argument(self, _: str) -> list[Any]:
-        return [self.handles["graph"], ffi.new("char[]", b"a"), (1 << 64) - 1, struct("argument_info")]
-
-    def _submission_wait(self, _: str) -> list[Any]:
-        return [self.handles["submission"], 1_000_000_000]

@@ -31,11 +31,16 @@ MOST_ALIVE = {
     "buffer": 24,
     "encoder": 12,
     "submission": 24,
+    "profile": 4,
     "pool": 4,
     "file": 4,
     "residency_set": 8,
     "view": 8,
     "mapping": 3,
+    "event": 8,
+    "queue": 4,
+    "session": 6,
+    "notifier": 4,
     "bound_kernel": 8,
     "graph": 8,
 }
@@ -114,7 +119,10 @@ class Fuzzer:
                 if handle == call.values[0]:
                     self.stale[kind].append(self.live[kind].pop(index))
                     break
-        if call.name.startswith("ingot_encoder_dispatch") and call.is_endless:
+        for stage in call.stages:
+            assert release("encoder", stage[0]) == lib.INGOT_OK
+        waits = call.name == "ingot_encoder_wait_event" and call.values[2] > 0  # for what may never come
+        if waits or (call.name.startswith("ingot_encoder_dispatch") and call.is_endless):
             self.endless.add(int(ffi.cast("uintptr_t", call.values[0])))
 
     def drop(self, kind: str, index: int) -> None:
@@ -152,11 +160,16 @@ class Fuzzer:
             "file": ("ingot_file_map", (device, ("path",), plain0, made)),
             "residency_set": ("ingot_residency_set_create", (device, ("null",), made)),
             "view": ("ingot_buffer_open_view", (("live", "buffer", 0), made, ("null",))),
+            "notifier": ("ingot_notifier_create", (made, ("result", "int32_t"))),
             "mapping": ("ingot_buffer_map", (("live", "buffer", 0), plain, ("plain", 1 << 62), made, ("null",))),
+            "event": ("ingot_event_create", (device, ("null",), made)),
+            "queue": ("ingot_queue_create", (device, ("null",), made)),
+            "session": ("ingot_session_create", (("live", "queue", 0), ("null",), made)),
             "bound_kernel": (
                 "ingot_kernel_bind",
                 (("live", "kernel", -1), ("null",), plain0, ("null",), plain0, ("null",), ("null",), plain0, made),
             ),
+            "profile": ("ingot_device_create_profile", (device, ("plain", 50), made)),
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
             "graph": ("ingot_recorder_finish", (("live", "encoder", -1), made)),
         }  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fuzz_calls
 import fuzz_graph_calls
+import fuzz_queue_calls
 from hypothesis import strategies as st
 
-CALLS = fuzz_calls.CALLS | fuzz_graph_calls.CALLS
+CALLS = fuzz_calls.CALLS | fuzz_graph_calls.CALLS | fuzz_queue_calls.CALLS
 
 # How often each is tried; the others once.
 WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,

@@ -20,6 +20,7 @@ FILE.write(bytes(1 << 16))
 FILE.flush()
 MEMORY = ffi.new("uint8_t[]", 1 << 20)
 OUTPUT = ffi.new("char[]", 1 << 16)
+ARRAYS = {name: ffi.new(f"ingot_{name}[2048]") for name in ("dispatch_time", "profile_group")}
 ITEM_SIZE = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4]
 LARGE = 1 << 12 if fuzz_choices.ON_GPU else 1 << 20
 
@@ -42,6 +43,7 @@ class Call:
         self.name = name
         self.recipes = recipes
         self.results: list[tuple[Any, str]] = []
+        self.stages: list[Any] = []
         self.handles = 0
         self.wrong_handles = 0
         self.shape: list[int] = []
@@ -105,6 +107,10 @@ class Call:
     def _path(self) -> Any:
         return FILE.name.encode()
 
+    def _array(self, name: str) -> Any:
+        """Longer than anything that is put there, whatever capacity is said."""
+        return ARRAYS[name]
+
     def _tokens(self) -> Any:
         return ffi.cast("uint64_t *", OUTPUT)
 
@@ -120,6 +126,11 @@ class Call:
         if kind is not None:
             self.results.append((pointer, kind))
         return pointer
+
+    def _stage(self) -> Any:
+        """For an encoder that its session commits, whatever is in it: nobody else gets to know it."""
+        self.stages.append(ffi.new("ingot_encoder *"))
+        return self.stages[-1]
 
     def _struct(self, name: str, wrong: int | None) -> Any:
         size = ffi.sizeof(f"ingot_{name}")

@@ -62,7 +62,7 @@ POOL = [
     Mutation(
         "blocks do not wait for the submission",
         "Ingot/Work.swift",
-        "Pending(uses: uses)",
+        "Pending(uses: uses, sampler: sampler)",
         "Pending(uses: EncoderUses())",
     ),
     Mutation(

@@ -16,15 +16,18 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-def test_python_examples_run_in_one_session() -> None:
+def test_python_examples_run_in_one_session(tmp_path: Path) -> None:
     source = "\n".join(blocks("python"))
-    run = subprocess.run([sys.executable, "-W", "error", "-c", source], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-W", "error", "-c", source]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert lines[0] == "[0. 2. 4. 6.]"
     assert re.fullmatch(r"True \d+\.\d+(e-\d+)?", lines[1])
     assert lines[2] == "1 46"
     assert "oops" in "\n".join(lines[3:])
+    assert re.search(r"^gpu +timed +1 ", run.stdout, re.MULTILINE)
+    assert re.search(r"^ (stage-boundary counters|none: )", run.stdout, re.MULTILINE)
 
 
 def test_first_python_example_is_short() -> None:

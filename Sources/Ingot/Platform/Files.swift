@@ -12,7 +12,12 @@ struct SystemError: Error {
   var text: String { strerror(number).map { String(cString: $0) } ?? "error \(number)" }
   var isOutOfMemory: Bool { number == ENOMEM }
 
-  fileprivate static var last: SystemError { SystemError(number: errno) }
+  static var last: SystemError { SystemError(number: errno) }
+}
+
+extension Platform {
+  /// Whether there is anything at a path.
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }
 
 /// An open file, closed at the end.

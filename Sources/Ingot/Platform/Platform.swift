@@ -66,6 +66,17 @@ enum Platform {
     #endif
   }
 
+  /// The system's number of the calling thread.
+  static var threadID: UInt64 {
+    #if canImport(Darwin)
+      var id: UInt64 = 0
+      pthread_threadid_np(nil, &id)
+      return id
+    #else
+      UInt64(pthread_self())
+    #endif
+  }
+
   /// Lets another thread have this core, if one waits for it.
   static func yieldThread() { _ = sched_yield() }
 

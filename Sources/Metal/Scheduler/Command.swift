@@ -7,6 +7,7 @@ struct Command: BitwiseCopyable {
     case dispatch
     case copy
     case fill
+    case resolve
     case barrier
     case resourceBarrier
     case useResource
@@ -14,6 +15,14 @@ struct Command: BitwiseCopyable {
     case waitForFence
     case signalEvent
     case waitForEvent
+
+    /// Whether it is what a GPU is there for.
+    var isWork: Bool {
+      switch self {
+      case .dispatch, .copy, .fill, .resolve: true
+      default: false
+      }
+    }
   }
 
   var next: UnsafeMutablePointer<Command>?
@@ -53,6 +62,8 @@ struct BeginEncoderCommand: CommandRecord {
   var command = Command(.beginEncoder)
   /// Each command sees what the one before wrote.
   var isSerial: Bool
+  /// Kept alive by the command buffer.
+  var samples: Unmanaged<EncoderSamples>?
 }
 
 /// A pointer argument of a dispatch.
@@ -107,6 +118,14 @@ struct FillCommand: CommandRecord {
   var resource: ResourceIdentity
   var size: Int
   var value: UInt8
+}
+
+struct ResolveCommand: CommandRecord {
+  var command = Command(.resolve)
+  var samples: UnsafePointer<UInt64>
+  var destination: UnsafeMutableRawPointer
+  var resource: ResourceIdentity
+  var size: Int
 }
 
 struct BarrierCommand: CommandRecord {

@@ -18,6 +18,8 @@ final class InOrderEngine: CommandEngine {
   private var current: SoftwareCommandBuffer?
   private var cursor: UnsafeMutablePointer<Command>?
   private var encoder = -1
+  /// Of the encoder whose commands are running.
+  private var samples: EncoderSamples?
   var finished: [SoftwareCommandBuffer] = []
 
   var accepts: Bool { current == nil }
@@ -42,15 +44,23 @@ final class InOrderEngine: CommandEngine {
     while current.failure == nil, let command = cursor {
       switch command.pointee.kind {
       case .waitForEvent: if !command.record(EventCommand.self).pointee.hasCome { return }
-      case .beginEncoder: encoder += 1
+      case .beginEncoder: begin(command.record(BeginEncoderCommand.self).pointee)
       default:
-        current.failure = runner.run(command).map { current.report($0, faulted: encoder, before: .completed) }
+        current.failure = runner.run(command, samples).map {
+          current.report($0, faulted: encoder, before: .completed)
+        }
       }
       cursor = command.pointee.next
     }
+    samples = nil
     current.markEnded()
     finished.append(current)
     self.current = nil
+  }
+
+  private func begin(_ command: BeginEncoderCommand) {
+    encoder += 1
+    samples = command.samples?.takeUnretainedValue()
   }
 }
 

@@ -21,6 +21,14 @@ final class CommandRunner {
 
   deinit { launch.deallocate() }
 
+  /// Runs it as the next one does, between the samples of the encoder that it belongs to.
+  func run(_ command: UnsafeMutablePointer<Command>, _ samples: EncoderSamples?) -> MTLCommandBufferError? {
+    guard let samples, command.pointee.kind.isWork else { return run(command) }
+    samples.begin()
+    defer { samples.end() }
+    return run(command)
+  }
+
   /// Runs a dispatch, copy, fill or signal; the rest means nothing here. Returns why it failed.
   func run(_ command: UnsafeMutablePointer<Command>) -> MTLCommandBufferError? {
     switch command.pointee.kind {
@@ -31,6 +39,9 @@ final class CommandRunner {
     case .fill:
       let fill = command.record(FillCommand.self).pointee
       fill.destination.initializeMemory(as: UInt8.self, repeating: fill.value, count: fill.size)
+    case .resolve:
+      let resolve = command.record(ResolveCommand.self).pointee
+      resolve.destination.copyMemory(from: resolve.samples, byteCount: resolve.size)
     case .signalEvent:
       let signal = command.record(EventCommand.self).pointee
       signal.event.takeUnretainedValue().signal(signal.value)

@@ -18,6 +18,7 @@ struct DependencyGraph {
     let number: Int
     let index: Int
     let isSerial: Bool
+    let samples: EncoderSamples?
     /// Later commands come after these.
     var gates: [DependencyNode] = []
     /// Commands so far, and those since the last barrier.
@@ -28,10 +29,11 @@ struct DependencyGraph {
     var resourceGates: [ResourceIdentity: DependencyNode] = [:]
     var declared: [Access] = []
 
-    init(number: Int, index: Int, isSerial: Bool) {
+    init(number: Int, index: Int, _ command: BeginEncoderCommand) {
       self.number = number
       self.index = index
-      self.isSerial = isSerial
+      isSerial = command.isSerial
+      samples = command.samples?.takeUnretainedValue()
     }
   }
 
@@ -84,9 +86,8 @@ struct DependencyGraph {
 
   private mutating func add(_ command: UnsafeMutablePointer<Command>, to addition: Addition) {
     switch command.pointee.kind {
-    case .beginEncoder:
-      beginEncoder(isSerial: command.record(BeginEncoderCommand.self).pointee.isSerial, addition)
-    case .dispatch, .copy, .fill: addWork(command, addition)
+    case .beginEncoder: beginEncoder(command.record(BeginEncoderCommand.self).pointee, addition)
+    case .dispatch, .copy, .fill, .resolve: addWork(command, addition)
     case .barrier: addBarrier(addition)
     case .resourceBarrier:
       addBarrier(on: command.record(ResourceBarrierCommand.self).pointee.resource, addition)
@@ -104,8 +105,8 @@ struct DependencyGraph {
 
 // Encoders.
 extension DependencyGraph {
-  private mutating func beginEncoder(isSerial: Bool, _ addition: Addition) {
-    addition.scope = Scope(number: encoderCount, index: addition.encoders, isSerial: isSerial)
+  private mutating func beginEncoder(_ command: BeginEncoderCommand, _ addition: Addition) {
+    addition.scope = Scope(number: encoderCount, index: addition.encoders, command)
     encoderCount += 1
     addition.encoders += 1
   }
@@ -114,6 +115,7 @@ extension DependencyGraph {
     let node = addition.makeNode(.run(command))
     node.comesAfter(gate)
     guard let scope = addition.scope else { return }
+    node.samples = scope.samples
     node.comesAfter(scope.gates)
     if scope.isSerial { node.comesAfter(scope.last) }
     for access in DependencyGraph.accesses(of: command) + scope.declared {
@@ -160,6 +162,8 @@ extension DependencyGraph {
         Access(resource: copy.sourceResource, writes: false),
         Access(resource: copy.destinationResource, writes: true),
       ]
+    case .resolve:
+      return [Access(resource: command.record(ResolveCommand.self).pointee.resource, writes: true)]
     case .fill: return [Access(resource: command.record(FillCommand.self).pointee.resource, writes: true)]
     default: return []
     }

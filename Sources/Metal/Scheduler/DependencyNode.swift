@@ -15,6 +15,8 @@ final class DependencyNode {
   let encoder: Int
   /// Among the nodes that may run the least goes first.
   let priority: UInt64
+  /// Of its encoder, which the command buffer keeps alive.
+  unowned(unsafe) var samples: EncoderSamples?
   private(set) var isDone = false
   private var missing = 0
   private var successors: [DependencyNode] = []

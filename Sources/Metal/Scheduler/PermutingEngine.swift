@@ -47,7 +47,7 @@ final class PermutingEngine: CommandEngine {
     case .run(let command):
       commandBuffer.times.start()
       guard commandBuffer.failure == nil else { return }
-      commandBuffer.failure = runner.run(command).map {
+      commandBuffer.failure = runner.run(command, node.samples).map {
         commandBuffer.report($0, faulted: node.encoder, before: .affected)
       }
     case .endCommandBuffer:

@@ -37,6 +37,37 @@ final class SoftwareBlitCommandEncoder: SoftwareCommandEncoder, MTLBlitCommandEn
     _ = stream.pointee.append(command)
   }
 
+  func resolveCounters(
+    _ sampleBuffer: any MTLCounterSampleBuffer, range: Range<Int>, destinationBuffer: any MTLBuffer,
+    destinationOffset: Int
+  ) {
+    let method: StaticString =
+      "-[MTLDebugBlitCommandEncoder resolveCounters:inRange:destinationBuffer:destinationOffset:]"
+    checkEncoding(method)
+    let samples = own(sampleBuffer, as: SoftwareCounterSampleBuffer.self)
+    let buffer = use(destinationBuffer)
+    trace?.line(
+      "encoder \(id) resolveCounters sampleBuffer \(samples.id) range=\(range) buffer \(buffer.id) "
+        + "offset=\(destinationOffset)")
+    guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= samples.sampleCount else {
+      misuse(method, "range(\(range)) must lie within sampleCount(\(samples.sampleCount)).")
+    }
+    // The minimum alignment of constant buffers, which differs: this is the largest.
+    guard destinationOffset >= 0, destinationOffset % 256 == 0 else {
+      misuse(method, "destinationOffset(\(destinationOffset)) must be a multiple of 256.")
+    }
+    let size = range.count * MemoryLayout<MTLCounterResultTimestamp>.stride
+    guard size <= buffer.length - destinationOffset else {
+      misuse(
+        method, "destinationOffset(\(destinationOffset)) + \(size) must be <= length(\(buffer.length)).")
+    }
+    if commandBuffer.retainedReferences { stream.pointee.retain(samples) }
+    let command = ResolveCommand(
+      samples: samples.samples + range.lowerBound, destination: buffer.address + destinationOffset,
+      resource: buffer.identity, size: size)
+    _ = stream.pointee.append(command)
+  }
+
   func synchronize(resource: any MTLResource) {
     let method: StaticString = "-[MTLDebugBlitCommandEncoder synchronizeResource:]"
     checkEncoding(method)

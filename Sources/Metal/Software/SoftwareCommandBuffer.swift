@@ -204,11 +204,18 @@ extension SoftwareCommandBuffer {
   func makeComputeCommandEncoder(
     descriptor computePassDescriptor: MTLComputePassDescriptor
   ) -> (any MTLComputeCommandEncoder)? {
-    makeComputeCommandEncoder(dispatchType: computePassDescriptor.dispatchType)
+    makeComputeCommandEncoder(
+      computePassDescriptor.dispatchType, EncoderSamples(computePassDescriptor.sampleBufferAttachments))
   }
 
   func makeComputeCommandEncoder(dispatchType: MTLDispatchType) -> (any MTLComputeCommandEncoder)? {
-    let stream = beginEncoding(isSerial: dispatchType == .serial)
+    makeComputeCommandEncoder(dispatchType, nil)
+  }
+
+  private func makeComputeCommandEncoder(
+    _ dispatchType: MTLDispatchType, _ samples: EncoderSamples?
+  ) -> any MTLComputeCommandEncoder {
+    let stream = beginEncoding(isSerial: dispatchType == .serial, samples: samples)
     let encoder = SoftwareComputeCommandEncoder(
       commandBuffer: self, stream: stream, dispatchType: dispatchType)
     trace?.line("commandBuffer \(id) makeComputeCommandEncoder \(dispatchType) -> encoder \(encoder.id)")
@@ -222,7 +229,9 @@ extension SoftwareCommandBuffer {
     return encoder
   }
 
-  private func beginEncoding(isSerial: Bool) -> UnsafeMutablePointer<CommandStream> {
+  private func beginEncoding(isSerial: Bool, samples: EncoderSamples? = nil) -> UnsafeMutablePointer<
+    CommandStream
+  > {
     guard !isEncoding else {
       misuse(
         "-[_MTLCommandBuffer setCurrentCommandEncoder:]",
@@ -230,7 +239,9 @@ extension SoftwareCommandBuffer {
     }
     let stream = openStream("-[_MTLCommandBuffer setCurrentCommandEncoder:]")
     isEncoding = true
-    _ = stream.pointee.append(BeginEncoderCommand(isSerial: isSerial))
+    if let samples { stream.pointee.retain(samples) }
+    _ = stream.pointee.append(
+      BeginEncoderCommand(isSerial: isSerial, samples: samples.map { .passUnretained($0) }))
     return stream
   }
 
@@ -262,7 +273,9 @@ extension SoftwareCommandBuffer {
   ) {
     trace?.line("commandBuffer \(id) \(kind) value=\(value)")
     guard !isEncoding else { misuse(method, "\(kind) is not allowed while a command encoder is encoding") }
-    guard let event = event as? SoftwareEvent else { misuse(method, "the event is no object of this device") }
+    guard let event = event as? SoftwareEvent, event.softwareDevice === softwareDevice else {
+      misuse(method, "the event is no object of this device")
+    }
     let stream = openStream(method)
     stream.pointee.retain(event)
     _ = stream.pointee.append(

@@ -24,6 +24,10 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
   let memory: DeviceMemory
   let scheduler: Scheduler
   let maxThreads: Int
+  /// Counter sample buffers that are alive.
+  let sampleBuffers = Counter()
+  /// When the GPU's clock stood at 0.
+  let started = mtl_clock_now()
 
   init(switches: Switches) throws(Switches.Invalid) {
     self.switches = switches
@@ -56,11 +60,6 @@ final class SoftwareDevice: MTLDevice, @unchecked Sendable {
     case .mac2, .common1, .common2, .common3, .metal3: true
     default: false
     }
-  }
-
-  func sampleTimestamps() -> (cpu: MTLTimestamp, gpu: MTLTimestamp) {
-    let now = mtl_clock_now()
-    return (now, now)
   }
 }
 

@@ -37,6 +37,7 @@ enum LiveObject: Int, CaseIterable {
   case residencySets
   case events
   case fences
+  case counterSampleBuffers
 
   private static let counters = allCases.map { _ in Counter() }
 

@@ -10,10 +10,12 @@ struct Switches: Sendable {
   var failAllocation: Int?
   /// INGOT_SOFT_FAIL_SUBMISSION: the n-th committed command buffer ends with an internal error.
   var failSubmission: Int?
+  /// INGOT_SOFT_COUNTERS: 0 for a GPU that samples no counters.
+  var hasCounters = true
   /// INGOT_SOFT_TRACE: a file that gets one line for each call.
   var traceFile: String?
   /// INGOT_SOFT_TIMEOUT: milliseconds that a dispatch may run; a GPU stops much sooner, but is faster, too.
-  var timeoutMilliseconds = 60_000
+  var timeoutMilliseconds = 10_000
 
   /// A variable with a value that means nothing.
   struct Invalid: Error, CustomStringConvertible {
@@ -27,6 +29,7 @@ struct Switches: Sendable {
     maxThreads = try Switches.integer("INGOT_SOFT_MAX_THREADS", in: environment, 1...1024)
     failAllocation = try Switches.integer("INGOT_SOFT_FAIL_ALLOCATION", in: environment, 1...1 << 62)
     failSubmission = try Switches.integer("INGOT_SOFT_FAIL_SUBMISSION", in: environment, 1...1 << 62)
+    hasCounters = try Switches.integer("INGOT_SOFT_COUNTERS", in: environment, 0...1) != 0
     if let limit = try Switches.integer("INGOT_SOFT_TIMEOUT", in: environment, 1...86_400_000) {
       timeoutMilliseconds = limit
     }

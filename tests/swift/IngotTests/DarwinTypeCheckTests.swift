@@ -46,21 +46,27 @@
 
     private func compile(_ stub: String) throws {
       let name = URL(filePath: stub).deletingPathExtension().lastPathComponent
-      let result = try swiftc([
-        "-emit-module", "-parse-as-library", "-swift-version", "6", "-module-name", name, "-emit-module-path",
-        folder.appending(path: "\(name).swiftmodule").path, stub,
-      ])
+      let result = try swiftc(
+        [
+          "-emit-module", "-parse-as-library", "-swift-version", "6", "-module-name", name,
+          "-emit-module-path",
+          folder.appending(path: "\(name).swiftmodule").path, stub,
+        ] + metal)
       try #require(result.status == 0, "\(result.output)")
     }
 
-    func typeCheck(sources: [String]) throws -> (status: Int32, output: String) {
+    /// Where the software Metal is.
+    private var metal: [String] {
       let runtime = buildFolder.appending(path: "CMetalRuntime.build/module.modulemap")
-      return try swiftc(
+      return ["-I", buildFolder.appending(path: "Modules").path, "-Xcc", "-fmodule-map-file=\(runtime.path)"]
+    }
+
+    func typeCheck(sources: [String]) throws -> (status: Int32, output: String) {
+      try swiftc(
         [
           "-typecheck", "-swift-version", "6", "-module-name", "Ingot", "-package-name", "ingot", "-I",
           folder.path,
-          "-I", buildFolder.appending(path: "Modules").path, "-Xcc", "-fmodule-map-file=\(runtime.path)",
-        ] + sources)
+        ] + metal + sources)
     }
 
     private func swiftc(_ arguments: [String]) throws -> (status: Int32, output: String) {

@@ -15,12 +15,14 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
   case encoderReleased, secondEncoder, commitWithOpenEncoder, commitTwice, encoderAfterCommit,
     encodingAfterEnd
   case completedHandlerAfterCommit, scheduledHandlerAfterCommit, eventWithOpenEncoder, enqueueTwice
-  case waitAfterUpdate
+  case waitAfterUpdate, eventWaitWithOpenEncoder, eventAfterCommit, eventOfAnotherDevice
   // Blits, queues, residency sets, pipelines.
   case oddCopy, copyBeyondEnd, overlappingCopy, emptyFill, queueWithoutSlots, tooManyResidencySets
   case fullResidencySet, residencySetInTwoThreads, residencyOfAnotherDevice
   case pipelineWithoutFunction, pipelineWithoutConstants
   case constantOfNoType, constantIndexTooLarge
+  // Counters.
+  case sampleBeyondEnd, resolveBeyondEnd, resolveNothing, oddResolve, resolveToTooSmall
 
   var text: String {
     switch self {
@@ -57,12 +59,13 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     case .secondEncoder: "A command encoder is already encoding to this command buffer"
     case .commitWithOpenEncoder: "commit command buffer with uncommitted encoder"
     case .commitTwice: "commit an already committed command buffer"
-    case .encoderAfterCommit: "_status < MTLCommandBufferStatusCommitted"
+    case .encoderAfterCommit, .eventAfterCommit: "_status < MTLCommandBufferStatusCommitted"
     case .encodingAfterEnd: "encoding after endEncoding has been called"
     case .completedHandlerAfterCommit: "Completed handler provided after commit call"
     case .scheduledHandlerAfterCommit: "Scheduled handler provided after commit call"
-    case .eventWithOpenEncoder: "not allowed while a command encoder is encoding"
+    case .eventWithOpenEncoder, .eventWaitWithOpenEncoder: "not allowed while a command encoder is encoding"
     case .enqueueTwice: "enqueue an already enqueued command buffer"
+    case .eventOfAnotherDevice: "the event is no object of this device"
     case .waitAfterUpdate: "it must wait before it updates"
     case .oddCopy: "source offset(2) and size(4) must be multiples of 4"
     case .copyBeyondEnd: "destination offset(64) + size(4) must be <= length(64)"
@@ -78,6 +81,11 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
       "function k cannot be used to build a pipeline state. Use newFunctionWithName:constantValues:..."
     case .constantOfNoType: "struct is no type of a function constant"
     case .constantIndexTooLarge: "index(65536) must be < 65536"
+    case .sampleBeyondEnd: "sample index(4) must be < sampleCount(4)"
+    case .resolveBeyondEnd: "range(0..<5) must lie within sampleCount(4)"
+    case .resolveNothing: "range(2..<2) must lie within sampleCount(4)"
+    case .oddResolve: "destinationOffset(32) must be a multiple of 256"
+    case .resolveToTooSmall: "destinationOffset(0) + 72 must be <= length(64)"
     }
   }
 
@@ -89,6 +97,7 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     try misuseDispatches(scene)
     try misuseLifeCycle(scene)
     try misuseTheRest(scene)
+    try misuseCounters(scene)
   }
 }
 
@@ -254,6 +263,15 @@ extension Misuse {
       let encoder = try scene.encoder()
       if let event = scene.device.makeEvent() { commandBuffer.encodeSignalEvent(event, value: 1) }
       encoder.endEncoding()
+    case .eventWaitWithOpenEncoder:
+      let encoder = try scene.encoder()
+      if let event = scene.device.makeEvent() { commandBuffer.encodeWaitForEvent(event, value: 0) }
+      encoder.endEncoding()
+    case .eventAfterCommit:
+      commandBuffer.commit()
+      if let event = scene.device.makeEvent() { commandBuffer.encodeSignalEvent(event, value: 1) }
+    case .eventOfAnotherDevice:
+      if let event = try makeDevice().makeSharedEvent() { commandBuffer.encodeWaitForEvent(event, value: 0) }
     case .enqueueTwice:
       commandBuffer.enqueue()
       commandBuffer.enqueue()
@@ -303,6 +321,24 @@ extension Misuse {
       MTLFunctionConstantValues().setConstantValues([1 as Int32, 2], type: .int, range: 65535..<65537)
     case .pipelineWithoutFunction:
       _ = try scene.device.makeComputePipelineState(descriptor: MTLComputePipelineDescriptor(), options: [])
+    default: break
+    }
+  }
+
+  private func misuseCounters(_ scene: Scene) throws {
+    func resolve(_ range: Range<Int>, samples count: Int = 4, at offset: Int = 0) throws {
+      let samples = try scene.device.makeSamples(count)
+      scene.commandBuffer.makeBlitCommandEncoder()?.resolveCounters(
+        samples, range: range, destinationBuffer: scene.buffer, destinationOffset: offset)
+    }
+    switch self {
+    case .sampleBeyondEnd:
+      let descriptor = try makePass(scene.device.makeSamples(4), 0, 4)
+      scene.commandBuffer.makeComputeCommandEncoder(descriptor: descriptor)
+    case .resolveBeyondEnd: try resolve(0..<5)
+    case .resolveNothing: try resolve(2..<2)
+    case .oddResolve: try resolve(0..<1, at: 32)
+    case .resolveToTooSmall: try resolve(0..<9, samples: 9)
     default: break
     }
   }

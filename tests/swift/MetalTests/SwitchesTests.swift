@@ -11,13 +11,16 @@ import Testing
   @Test func variablesAreRead() throws {
     let none = try read([:])
     #expect(none.seed == nil && none.maxThreads == nil && none.failAllocation == nil)
-    #expect(none.failSubmission == nil && none.traceFile == nil && none.timeoutMilliseconds == 60_000)
+    #expect(none.failSubmission == nil && none.traceFile == nil && none.timeoutMilliseconds == 10_000)
     let all = try read([
       "INGOT_SOFT_SEED": "18446744073709551615", "INGOT_SOFT_MAX_THREADS": "64",
       "INGOT_SOFT_FAIL_ALLOCATION": "2",
       "INGOT_SOFT_FAIL_SUBMISSION": "3", "INGOT_SOFT_TRACE": "/dev/null", "INGOT_SOFT_TIMEOUT": "250",
     ])
     #expect(all.seed == .max && all.maxThreads == 64 && all.failAllocation == 2)
+    #expect(none.hasCounters && all.hasCounters)
+    #expect(try !read(["INGOT_SOFT_COUNTERS": "0"]).hasCounters)
+    #expect(try read(["INGOT_SOFT_COUNTERS": "1"]).hasCounters)
     #expect(all.failSubmission == 3 && all.traceFile == "/dev/null" && all.timeoutMilliseconds == 250)
   }
 
@@ -27,7 +30,8 @@ import Testing
       ("INGOT_SOFT_SEED", " 1"), ("INGOT_SOFT_SEED", "18446744073709551616"), ("INGOT_SOFT_MAX_THREADS", "0"),
       ("INGOT_SOFT_MAX_THREADS", "1025"), ("INGOT_SOFT_FAIL_ALLOCATION", "0"),
       ("INGOT_SOFT_FAIL_SUBMISSION", "1e3"),
-      ("INGOT_SOFT_TIMEOUT", "0"), ("INGOT_SOFT_TRACE", ""),
+      ("INGOT_SOFT_TIMEOUT", "0"), ("INGOT_SOFT_TRACE", ""), ("INGOT_SOFT_COUNTERS", "off"),
+      ("INGOT_SOFT_COUNTERS", "2"),
     ])
   func nonsenseIsRefused(name: String, value: String) throws {
     let error = #expect(throws: Switches.Invalid.self) { try read([name: value]) }

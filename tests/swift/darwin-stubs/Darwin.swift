@@ -35,8 +35,28 @@ public var errno: Int32 { 0 }
 
 public func open(_ path: UnsafePointer<CChar>, _ flags: Int32) -> Int32 { 0 }
 
+public let F_OK: Int32 = 0
+
+public func access(_ path: UnsafePointer<CChar>!, _ mode: Int32) -> Int32 { 0 }
+
+public struct _opaque_pthread_t {}
+public typealias pthread_t = UnsafeMutablePointer<_opaque_pthread_t>
+
+@discardableResult
+public func pthread_threadid_np(_ thread: pthread_t?, _ id: UnsafeMutablePointer<UInt64>?) -> Int32 { 0 }
+
 @discardableResult
 public func close(_ descriptor: Int32) -> Int32 { 0 }
+
+public let F_SETFD: Int32 = 2
+public let F_SETFL: Int32 = 4
+public let FD_CLOEXEC: Int32 = 1
+
+public func pipe(_ ends: UnsafeMutablePointer<Int32>!) -> Int32 { 0 }
+
+public func fcntl(_ descriptor: Int32, _ command: Int32, _ value: Int32) -> Int32 { 0 }
+
+public func read(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer!, _ count: Int) -> Int { 0 }
 
 @discardableResult
 public func fstat(_ descriptor: Int32, _ status: UnsafeMutablePointer<stat>!) -> Int32 { 0 }
