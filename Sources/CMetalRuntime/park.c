@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,7 +86,7 @@ uint64_t mtl_clock_now(void) {
 }
 
 struct start {
-  const char *name;
+  char name[16]; // the caller's may be gone when the thread runs; Linux takes no more
   void (*body)(void *);
   void *context;
 };
@@ -110,7 +111,8 @@ static void block_program_signals(sigset_t *before) {
 int mtl_start_thread(const char *name, void (*body)(void *), void *context) {
   struct start *start = malloc(sizeof *start);
   if (!start) return 0;
-  *start = (struct start){name, body, context};
+  *start = (struct start){.body = body, .context = context};
+  strncpy(start->name, name, sizeof start->name - 1);
   sigset_t before;
   block_program_signals(&before);
   pthread_t thread;

@@ -6,8 +6,8 @@ extension Device {
   ///     let x = try device.adopt(metalBuffer, shape: [1024], dtype: .float32)
   ///
   /// `offset` is in bytes from its beginning. One in private memory is for kernels only: host access is refused. Between
-  /// encoders of this device an untracked one (`hazardTrackingMode`, as MLX's are) is ordered by an `MTLFence`; what
-  /// others do to it in queues of their own is theirs to order. Adopted twice it is one storage; so is an `MTLBuffer`
+  /// encoders of one queue an untracked one (`hazardTrackingMode`, as MLX's are) is ordered by an `MTLFence`; between
+  /// queues events order it, as all memory; what others do to it in queues of their own is theirs to order. Adopted twice it is one storage; so is an `MTLBuffer`
   /// that Ingot has made for one buffer.
   ///
   /// Throws `.argument` if it belongs to another device or to a pool of Ingot, shares memory with another buffer, or the
@@ -83,10 +83,11 @@ extension Device {
     guard metal.hazardTrackingMode == .untracked else { return Origin(isReadOnly: isReadOnly) }
     try queue.slots.take()
     let made = withAutoreleasePool { () -> Origin? in
-      guard let fence = metalDevice.makeFence(), let commandBuffer = queue.metal.makeCommandBuffer(),
+      guard let fence = metalDevice.makeFence(), let commandBuffer = metalQueue.makeCommandBuffer(),
         let scratch = metalDevice.makeBuffer(length: 4, options: .storageModeShared),
         let encoder = commandBuffer.makeBlitCommandEncoder()
       else { return nil }
+      fence.label = "ingot: untracked memory"
       commandBuffer.label = "ingot: the first update of a fence"
       encoder.fill(buffer: scratch, range: 0..<4, value: 0)
       encoder.updateFence(fence)

@@ -16,6 +16,8 @@ public final class BoundKernel: @unchecked Sendable {
   public let buffers: [Buffer]
   /// What the kernel reaches through pointers.
   public let uses: [BufferUse]
+  /// Of `buffers`.
+  let positions: [Int]
 
   let id: UInt64
   /// All memory that a dispatch uses, in plain memory: the hot path reads it without reference counting.
@@ -42,6 +44,7 @@ public final class BoundKernel: @unchecked Sendable {
     self.uses = uses
     self.copies = copies.map(\.copy)
     buffers = given.map(\.buffer)
+    positions = given.map(\.position)
     let arguments = (given + copies.map { ($0.position, $0.copy) }).map { BoundMemory($1, kernel.rules[$0]) }
     argumentCount = arguments.count
     let all = arguments + uses.map(BoundMemory.init)
@@ -56,7 +59,7 @@ public final class BoundKernel: @unchecked Sendable {
 
   /// Calls `body` with the bytes that values have their places in.
   @inline(__always)
-  func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) { bytes.withUnsafeBytes(body) }
+  func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R { bytes.withUnsafeBytes(body) }
 }
 
 extension BoundKernel: CustomStringConvertible {
@@ -101,6 +104,7 @@ struct BoundMemory {
 
 /// An inline value of a bound kernel.
 struct BoundValue {
+  let position: Int
   let index: Int
   /// Into the packed values.
   let place: Int
@@ -125,7 +129,8 @@ extension Kernel {
       } else if let bytes = rest.nextBytes(head.nbytes), let start = packed.baseAddress,
         head.nbytes <= Self.inlineLimit
       {
-        values.append(BoundValue(index: rule.index, place: bytes - start, nbytes: head.nbytes))
+        values.append(
+          BoundValue(position: head.position, index: rule.index, place: bytes - start, nbytes: head.nbytes))
       }
     }
     return (values, lengths)

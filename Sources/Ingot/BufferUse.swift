@@ -66,13 +66,13 @@ extension CommandEncoder {
   }
 
   /// Tells Metal of it, for all later dispatches of its encoder, and notes that this one uses it.
-  func declare(_ indirect: [BufferUse], on encoder: any MTLComputeCommandEncoder) {
+  func declare(_ indirect: [BufferUse], on target: some DispatchTarget) {
     for use in indirect {
       let storage = use.buffer.storage
       let (start, end) = use.buffer.addresses
       uses.note(storage, start, end, reads: use.reads, writes: use.writes, encoder: id)
       guard bindings.declare(storage.metal, use.access) else { continue }
-      encoder.useResource(storage.metal, usage: MTLResourceUsage(rawValue: UInt(use.access.rawValue)))
+      target.use(storage, use.access)
     }
   }
 

@@ -9,7 +9,7 @@ extension IngotError {
     return IngotError(
       .commandBuffer,
       "\(submission) failed on the GPU: \(text)\(codeText). It ran \(list(kernels)). \(advice(for: code))",
-      metalCode: code.map { Int($0.rawValue) })
+      metalCode: code.map { Int($0.rawValue) }, kernels: kernels)
   }
 
   private static func list(_ kernels: [String]) -> String {

@@ -10,21 +10,23 @@ extension CommandEncoder {
   /// This is the order of an encoder with `.manual` ordering. Given buffers, only what uses their memory is ordered, their
   /// whole storages and maybe neighbours in the same slab. With `.automatic` ordering it orders everything, and counts
   /// as a barrier that Ingot need not put itself; with `.serial` there is nothing to do, as there is before the first
-  /// dispatch: then nothing is counted. Throws `.argument` for a buffer of another device, `.closed` for one that was
+  /// dispatch and the first after an event: then nothing is counted. Throws `.argument` for a buffer of another device, `.closed` for one that was
   /// taken back, `.state` after a commit.
   public func barrier(_ buffers: Buffer...) throws(IngotError) { try barrier(buffers) }
 
   /// The same for a list, which is made at run time; an empty one orders everything.
   public func barrier(_ buffers: [Buffer]) throws(IngotError) {
-    try enter()
-    do throws(IngotError) {
-      for buffer in buffers { try hold(buffer) }
-      if let computeEncoder, dispatchCount > 0, ordering != .serial { put(for: buffers, on: computeEncoder) }
-    } catch {
-      leave()
-      throw error
+    try entered { () throws(IngotError) in try putBarrier(buffers) }
+  }
+
+  /// The same for who has entered.
+  func putBarrier(_ buffers: [Buffer]) throws(IngotError) {
+    for buffer in buffers { try hold(buffer) }
+    if dispatchCount > 0, ordering != .serial {
+      if let recording { put(for: buffers, on: recording) }
+      if let computeEncoder { put(for: buffers, on: MetalTarget(encoder: computeEncoder)) }
     }
-    leave()
+    recording?.note(.barrier(buffers))
   }
 
   /// Metal is told of memory that has to live as long as the command buffer.
@@ -34,22 +36,23 @@ extension CommandEncoder {
         "\(buffer) belongs to another device object than \(name), which therefore does not use it; a barrier is for"
           + " buffers of the encoder's device")
     }
-    if !uses.hold(buffer.storage, encoder: id) { _ = try buffer.storage.hold() }
+    try hold(buffer.storage)
   }
 
-  private func put(for buffers: [Buffer], on encoder: any MTLComputeCommandEncoder) {
+  /// Keeps memory as long as the command buffer. Throws as `Storage.hold`.
+  func hold(_ storage: Storage) throws(IngotError) {
+    if !uses.hold(storage, encoder: id) { _ = try storage.hold() }
+  }
+
+  private func put(for buffers: [Buffer], on target: some DispatchTarget) {
     // The tracker forgets everything, so with it the barrier has to order everything.
     if buffers.isEmpty || isTracked {
-      encoder.memoryBarrier(scope: .buffers)
-      hazards.reset()
+      recording?.segmentEnds(hazards)
+      putBarrier(on: target)
     } else {
-      var resources: [any MTLResource] = []
-      for buffer in buffers where !resources.contains(where: { $0 === buffer.storage.metal }) {
-        resources.append(buffer.storage.metal)
-      }
-      encoder.memoryBarrier(resources: resources)
+      target.barrier(for: buffers.map { .passUnretained($0.storage) })
+      barrierCount += 1
     }
-    barrierCount += 1
     forcedBarrierCount += 1
   }
 }
@@ -79,8 +82,9 @@ extension CommandEncoder {
 
   /// For who has entered.
   var counts: EncoderStatistics {
-    // All but the first are checked, and Ingot puts a barrier or not.
-    let checked = isTracked ? max(0, dispatchCount - 1) : 0
+    // All but the first of each of Metal's encoders are checked, and Ingot puts a barrier or not.
+    let passes = isRecording ? min(dispatchCount, 1) : passCount
+    let checked = isTracked ? dispatchCount - passes : 0
     return EncoderStatistics(
       dispatches: dispatchCount, barriers: barrierCount,
       barriersSpared: checked - (barrierCount - forcedBarrierCount))

@@ -26,18 +26,30 @@ extension CommandEncoder {
     do throws(IngotError) {
       let kernel = bound.kernel
       guard kernel.deviceID == device.id else { throw foreign(kernel) }
-      let group = try threadgroup(for: kernel, grid, group)
+      let size = try threadgroup(for: kernel, grid, group)
       let needsBarrier = try check(bound)
-      let encoder = try readyEncoder()
-      if needsBarrier { putBarrier(before: bound, on: encoder) }
-      if bindings.bound != bound.id { bind(bound, on: encoder) }
-      if isTracked && hazards.owner != bound.id { record(bound) }
-      run(kernel, grid, group, on: encoder)
+      if let target = try readyTarget() {
+        encode(bound, grid, size, on: target, barrier: needsBarrier)
+      } else if let recording {
+        if needsBarrier { recording.segmentEnds(hazards) }
+        encode(bound, grid, size, on: recording, barrier: needsBarrier)
+        recording.note(.dispatch(RecordedDispatch(bound, grid, group)))
+      }
     } catch {
       leave()
       throw error
     }
     leave()
+  }
+
+  @inline(__always)
+  private func encode(
+    _ bound: BoundKernel, _ grid: Grid, _ group: Extent, on target: some DispatchTarget, barrier: Bool
+  ) {
+    if barrier { putBarrier(before: bound, on: target) }
+    if bindings.bound != bound.id { bind(bound, on: target) }
+    if isTracked && hazards.owner != bound.id { record(bound) }
+    run(bound.kernel, grid, group, on: target)
   }
 
   /// Whether it must wait for what came before. Nothing of the arguments has to be checked but that they are there.
@@ -57,10 +69,10 @@ extension CommandEncoder {
   }
 
   @inline(__always)
-  private func putBarrier(before bound: BoundKernel, on encoder: any MTLComputeCommandEncoder) {
-    guard hazards.owner == bound.id else { return putBarrier(on: encoder) }
+  private func putBarrier(before bound: BoundKernel, on target: some DispatchTarget) {
+    guard hazards.owner == bound.id else { return putBarrier(on: target) }
     // What the tracker would forget and learn again is the same.
-    encoder.memoryBarrier(scope: .buffers)
+    target.barrier()
     barrierCount += 1
   }
 
@@ -71,28 +83,29 @@ extension CommandEncoder {
     if isAlone { hazards.belong(to: bound.id) }
   }
 
-  private func bind(_ bound: BoundKernel, on encoder: any MTLComputeCommandEncoder) {
-    if !bound.uses.isEmpty { declare(bound.uses, on: encoder) }
-    set(bound.kernel, on: encoder)
+  private func bind(_ bound: BoundKernel, on target: some DispatchTarget) {
+    if !bound.uses.isEmpty { declare(bound.uses, on: target) }
+    set(bound.kernel, on: target)
     for each in bound.memory.prefix(bound.argumentCount) {
-      each.storage._withUnsafeGuaranteedRef { bind($0, each, on: encoder) }
+      each.storage._withUnsafeGuaranteedRef { bind($0, each, on: target) }
     }
     bound.withBytes { bytes in
       for value in bound.values {
         bindings.bindBytes(at: value.index)
-        encoder.setBytes(bytes.baseAddress! + value.place, length: value.nbytes, index: value.index)
+        target.setBytes(
+          bytes.baseAddress! + value.place, count: value.nbytes, at: value.position, of: bound.kernel)
       }
     }
     for length in bound.lengths {
-      encoder.setThreadgroupMemoryLength(length.nbytes, index: length.index)
+      target.setThreadgroupMemory(length.nbytes, index: length.index)
     }
     bindings.bind(all: bound.id)
   }
 
   @inline(__always)
-  private func bind(_ storage: Storage, _ memory: BoundMemory, on encoder: any MTLComputeCommandEncoder) {
+  private func bind(_ storage: Storage, _ memory: BoundMemory, on target: some DispatchTarget) {
     uses.note(
       storage, memory.start, memory.end, reads: memory.reads, writes: memory.writes, encoder: id)
-    set(storage, memory.offset, at: memory.index, on: encoder)
+    set(storage, memory.offset, at: memory.index, on: target)
   }
 }

@@ -35,6 +35,11 @@ extension CommandEncoder {
 
   /// As the public one, in dispatches of at most so many threads.
   func copy(_ source: Buffer, to destination: Buffer, threadLimit: Int) throws(IngotError) {
+    try entered { () throws(IngotError) in try putCopy(source, destination, threadLimit: threadLimit) }
+  }
+
+  /// The same for who has entered.
+  func putCopy(_ source: Buffer, _ destination: Buffer, threadLimit: Int) throws(IngotError) {
     guard source.dtype == destination.dtype, source.shape == destination.shape else {
       throw .argument(
         "\(source) does not fit \(destination): dtype and shape must be the same, nothing is converted or repeated;"
@@ -57,11 +62,19 @@ extension CommandEncoder {
         try dispatch(kernel, from, to, values, threads: edges.threads)
       }
     }
+    recording?.note(.copy(source, destination))
   }
 
   /// As the public one, in dispatches of at most so many threads.
   func fill(
     _ buffer: Buffer, withElement element: UnsafeRawBufferPointer, threadLimit: Int
+  ) throws(IngotError) {
+    try entered { () throws(IngotError) in try putFill(buffer, element, threadLimit: threadLimit) }
+  }
+
+  /// The same for who has entered.
+  func putFill(
+    _ buffer: Buffer, _ element: UnsafeRawBufferPointer, threadLimit: Int
   ) throws(IngotError) {
     guard element.count == buffer.dtype.size else {
       throw .argument(
@@ -78,6 +91,7 @@ extension CommandEncoder {
         try dispatch(kernel, part, nil, values, threads: edges.threads)
       }
     }
+    recording?.note(.fill(buffer, element: Array(element), dtype: buffer.dtype))
   }
 
   private func dispatch(
@@ -89,9 +103,9 @@ extension CommandEncoder {
         list.initializeElement(at: 0, to: .passUnretained(first))
         list.initializeElement(at: 1, to: second.map(Unmanaged.passUnretained))
         let buffers = UnsafeBufferPointer(rebasing: list.prefix(second == nil ? 1 : 2))
-        try dispatch(
-          kernel, buffers: buffers, values: values ?? UnsafeRawBufferPointer(start: nil, count: 0),
-          grid: .threads(Extent(threads)))
+        try put(
+          kernel, buffers, values ?? UnsafeRawBufferPointer(start: nil, count: 0), .threads(Extent(threads)),
+          nil, isCall: false)
       }
     }
   }

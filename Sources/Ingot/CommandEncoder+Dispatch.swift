@@ -17,17 +17,7 @@ extension CommandEncoder {
   ) throws(IngotError) {
     try enter()
     do throws(IngotError) {
-      let group = try threadgroup(for: kernel, grid, group)
-      var needsBarrier = try check(kernel, buffers, values)
-      if !indirect.isEmpty, try check(indirect) { needsBarrier = true }
-      let encoder = try readyEncoder()
-      if needsBarrier { putBarrier(on: encoder) }
-      if !indirect.isEmpty {
-        declare(indirect, on: encoder)
-        if isTracked { record(indirect) }
-      }
-      encode(kernel, buffers, values, on: encoder)
-      run(kernel, grid, group, on: encoder)
+      try put(kernel, buffers, values, grid, group, uses: indirect, isCall: true)
     } catch {
       leave()
       throw error
@@ -35,88 +25,120 @@ extension CommandEncoder {
     leave()
   }
 
-  /// Metal's encoder, in which everything is done that comes before a dispatch.
+  /// The same for who has entered; `isCall` if it is no part of another call.
   @inline(__always)
-  func readyEncoder() throws(IngotError) -> any MTLComputeCommandEncoder {
-    let encoder = if let computeEncoder { computeEncoder } else { try begin() }
-    if uses.hasFencesToWaitFor { uses.waitForFences(encoder) }
-    return encoder
+  func put(
+    _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer, _ grid: Grid,
+    _ group: Extent?, uses indirect: [BufferUse] = [], isCall: Bool
+  ) throws(IngotError) {
+    let size = try threadgroup(for: kernel, grid, group)
+    var needsBarrier = try check(kernel, buffers, values)
+    if !indirect.isEmpty, try check(indirect) { needsBarrier = true }
+    if let target = try readyTarget() {
+      encode(kernel, buffers, values, indirect, on: target, barrier: needsBarrier)
+      run(kernel, grid, size, on: target)
+    } else if let recording {
+      record(kernel, buffers, values, indirect, in: recording, barrier: needsBarrier)
+      run(kernel, grid, size, on: recording)
+      if isCall { recording.note(kernel, buffers, values, grid, group, indirect) }
+    }
   }
 
-  /// Makes the next dispatch wait for what came before.
+  /// Out of the way of dispatches that are encoded.
+  @inline(never)
+  private func record(
+    _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer, _ indirect: [BufferUse],
+    in recording: Recording, barrier: Bool
+  ) {
+    if barrier { recording.segmentEnds(hazards) }
+    encode(kernel, buffers, values, indirect, on: recording, barrier: barrier)
+  }
+
+  /// Metal's encoder, in which everything is done that comes before a dispatch; nil for a recording.
   @inline(__always)
-  func putBarrier(on encoder: any MTLComputeCommandEncoder) {
-    encoder.memoryBarrier(scope: .buffers)
+  func readyTarget() throws(IngotError) -> MetalTarget? {
+    let encoder: (any MTLComputeCommandEncoder)? =
+      if let computeEncoder { computeEncoder } else { try begin() }
+    guard let encoder else { return nil }
+    if uses.hasFencesToWaitFor { uses.waitForFences(encoder) }
+    return MetalTarget(encoder: encoder)
+  }
+
+  /// Makes what follows wait for all that came before.
+  @inline(__always)
+  func putBarrier(on target: some DispatchTarget) {
+    target.barrier()
     hazards.reset()
     barrierCount += 1
   }
 
   @inline(__always)
-  func run(_ kernel: Kernel, _ grid: Grid, _ group: Extent, on encoder: any MTLComputeCommandEncoder) {
-    switch grid {
-    case .threads(let size): encoder.dispatchThreads(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
-    case .threadgroups(let size):
-      encoder.dispatchThreadgroups(MTLSize(size), threadsPerThreadgroup: MTLSize(group))
-    }
+  func run(_ kernel: Kernel, _ grid: Grid, _ group: Extent, on target: some DispatchTarget) {
+    target.dispatch(grid, group: group)
     dispatchCount += 1
     if isTimed { endTimedPass(of: kernel) }
   }
 
   @inline(__always)
   private func encode(
-    _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer,
-    on encoder: any MTLComputeCommandEncoder
+    _ kernel: Kernel, _ buffers: DispatchBuffers, _ values: UnsafeRawBufferPointer, _ indirect: [BufferUse],
+    on target: some DispatchTarget, barrier: Bool
   ) {
-    set(kernel, on: encoder)
-    for position in 0..<buffers.count {
-      buffers[position]?._withUnsafeGuaranteedRef { bind($0, kernel.rules[position], on: encoder) }
+    if barrier { putBarrier(on: target) }
+    if !indirect.isEmpty {
+      declare(indirect, on: target)
+      if isTracked { record(indirect) }
     }
-    if !values.isEmpty { encodeValues(kernel, values, on: encoder) }
+    set(kernel, on: target)
+    for position in 0..<buffers.count {
+      buffers[position]?._withUnsafeGuaranteedRef { bind($0, kernel.rules[position], on: target) }
+    }
+    if !values.isEmpty { encodeValues(kernel, values, on: target) }
   }
 
   @inline(__always)
-  func set(_ kernel: Kernel, on encoder: any MTLComputeCommandEncoder) {
+  func set(_ kernel: Kernel, on target: some DispatchTarget) {
     guard bindings.set(kernel) else { return }
     uses.note(kernel, encoder: id)
-    encoder.setComputePipelineState(kernel.metalPipeline)
+    target.setPipeline(of: kernel)
   }
 
   /// Binds memory at a slot, if it is not bound there already.
   @inline(__always)
-  func set(_ storage: Storage, _ offset: Int, at index: Int, on encoder: any MTLComputeCommandEncoder) {
+  func set(_ storage: Storage, _ offset: Int, at index: Int, on target: some DispatchTarget) {
     switch bindings.bind(storage, offset: offset, at: index) {
     case .none: break
-    case .offset: encoder.setBufferOffset(offset, index: index)
-    case .buffer: encoder.setBuffer(storage.metal, offset: offset, index: index)
+    case .offset: target.setBufferOffset(offset, index: index)
+    case .buffer: target.setBuffer(of: storage, offset: offset, index: index)
     }
   }
 
   @inline(__always)
-  private func bind(_ buffer: Buffer, _ rule: ArgumentRule, on encoder: any MTLComputeCommandEncoder) {
+  private func bind(_ buffer: Buffer, _ rule: ArgumentRule, on target: some DispatchTarget) {
     let storage = buffer.storage
     let (start, end) = buffer.addresses
     uses.note(storage, start, end, reads: rule.reads, writes: rule.writes, encoder: id)
     if isTracked {
       hazards.record(start, end, reads: rule.reads, writes: rule.writes)
     }
-    set(storage, storage.base + buffer.offset, at: rule.index, on: encoder)
+    set(storage, storage.base + buffer.offset, at: rule.index, on: target)
   }
 
   private func encodeValues(
-    _ kernel: Kernel, _ values: UnsafeRawBufferPointer, on encoder: any MTLComputeCommandEncoder
+    _ kernel: Kernel, _ values: UnsafeRawBufferPointer, on target: some DispatchTarget
   ) {
     var values = PackedValues(values)
     while let head = values.nextHead() {
       let rule = kernel.rules[head.position]
       if !rule.isBuffer {
-        encoder.setThreadgroupMemoryLength(Threadgroup.roundedMemory(head.nbytes), index: rule.index)
+        target.setThreadgroupMemory(Threadgroup.roundedMemory(head.nbytes), index: rule.index)
       } else if let bytes = values.nextBytes(head.nbytes) {
         if head.nbytes > Kernel.inlineLimit {
-          bind(longValues.removeFirst(), rule, on: encoder)
+          bind(longValues.removeFirst(), rule, on: target)
           continue
         }
         bindings.bindBytes(at: rule.index)
-        encoder.setBytes(bytes, length: head.nbytes, index: rule.index)
+        target.setBytes(bytes, count: head.nbytes, at: head.position, of: kernel)
       }
     }
   }

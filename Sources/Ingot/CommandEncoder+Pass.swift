@@ -27,6 +27,7 @@ extension CommandEncoder {
   package func timeDispatches() throws(IngotError) {
     try enter()
     defer { leave() }
+    guard !isRecording else { throw noCommandBuffer }
     guard dispatchCount == 0 else {
       throw .state("\(name) has dispatches already; ask for their times before the first")
     }

@@ -16,20 +16,31 @@ public final class CommandEncoder: @unchecked Sendable {
   public let label: String?
   public let ordering: Ordering
 
+  /// Where it is committed; nil for the device's own queue.
+  private let otherQueue: Queue?
+  let submissions: SubmissionQueue
   let id: UInt64
   /// Whether Ingot looks for conflicts: the ordering is `.automatic`.
   let isTracked: Bool
+  /// Whether what is encoded becomes a graph, and not a command buffer.
+  let isRecording: Bool
   private let phase = Atomic<Phase>(.encoding)
 
+  /// Taken with the first dispatch, or by `begun`.
+  @exclusivity(unchecked) var slot = EncoderSlot.none
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
-  @exclusivity(unchecked) private var commandBuffer: (any MTLCommandBuffer)?
+  @exclusivity(unchecked) private(set) var commandBuffer: (any MTLCommandBuffer)?
   @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
   @exclusivity(unchecked) var uses = EncoderUses()
   @exclusivity(unchecked) var hazards = HazardTracker()
   @exclusivity(unchecked) var bindings = Bindings()
   /// Of the dispatch that is being encoded, those that are bound from memory of the pool.
   @exclusivity(unchecked) var longValues: [Buffer] = []
+  /// nil but while it records.
+  @exclusivity(unchecked) var recording: Recording?
   @exclusivity(unchecked) var dispatchCount = 0
+  /// Metal's compute encoders with dispatches.
+  @exclusivity(unchecked) private(set) var passCount = 0
   @exclusivity(unchecked) var barrierCount = 0
   /// Of these, those that `barrier` was called for.
   @exclusivity(unchecked) var forcedBarrierCount = 0
@@ -40,16 +51,23 @@ public final class CommandEncoder: @unchecked Sendable {
   @exclusivity(unchecked) private var began: UInt64?
 
   enum Phase: UInt8, AtomicRepresentable {
-    case encoding, busy, committed, discarded
+    case encoding, busy, committed, discarded, recorded
   }
 
   private static let identifiers = Identifiers()
 
-  init(device: Device, label: String?, ordering: Ordering, profile: Bool = false) {
+  init(
+    device: Device, queue: Queue? = nil, label: String?, ordering: Ordering, profile: Bool = false,
+    isRecording: Bool = false
+  ) {
     self.device = device
+    otherQueue = queue
+    submissions = queue?.submissions ?? device.queue
     self.label = label
     self.ordering = ordering
     isTracked = ordering == .automatic
+    self.isRecording = isRecording
+    recording = isRecording ? Recording() : nil
     id = Self.identifiers.next()
     if profile { sample() }
     LiveObjects.Counters.encoders.increment()
@@ -60,8 +78,14 @@ public final class CommandEncoder: @unchecked Sendable {
     LiveObjects.Counters.encoders.decrement()
   }
 
+  /// The queue that it is committed to.
+  public var queue: Queue { otherQueue ?? device.defaultQueue }
+
   /// What messages call it.
-  var name: String { label.map { "encoder '\($0)'" } ?? "encoder \(id)" }
+  var name: String {
+    let kind = isRecording ? "recording" : "encoder"
+    return label.map { "\(kind) '\($0)'" } ?? "\(kind) \(id)"
+  }
 }
 
 extension CommandEncoder {
@@ -75,9 +99,21 @@ extension CommandEncoder {
   /// Whether it was committed or discarded, so that nothing of it changes any more.
   var isOver: Bool {
     switch phase.load(ordering: .acquiring) {
-    case .committed, .discarded: true
+    case .committed, .discarded, .recorded: true
     case .encoding, .busy: false
     }
+  }
+
+  /// Calls `body` while the encoder is this thread's.
+  func entered(_ body: () throws(IngotError) -> Void) throws(IngotError) {
+    try enter()
+    do throws(IngotError) {
+      try body()
+    } catch {
+      leave()
+      throw error
+    }
+    leave()
   }
 
   @inline(__always)
@@ -88,13 +124,15 @@ extension CommandEncoder {
     switch phase {
     case .committed: .state("\(name) is committed already; make another encoder for more work")
     case .discarded: .state("\(name) is discarded; make another encoder")
+    case .recorded: .state("\(name) has ended, and is a graph now: replay that, or record another")
     default: .state("\(name) is in use by another thread; an encoder is for one thread at a time")
     }
   }
 
-  /// Takes a slot and makes Metal's command buffer and compute encoder, if they are not there.
+  /// Takes a slot and makes Metal's command buffer and compute encoder, if they are not there; nil for a recording.
   @inline(never)
-  func begin() throws(IngotError) -> any MTLComputeCommandEncoder {
+  func begin() throws(IngotError) -> (any MTLComputeCommandEncoder)? {
+    if isRecording { return nil }
     let commandBuffer = try beginCommandBuffer()
     let encoder = withAutoreleasePool {
       let encoder = makePass(in: commandBuffer)
@@ -103,20 +141,22 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
+    passCount += 1
     return encoder
   }
 
-  private func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
+  func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
+    guard !isRecording else { throw noCommandBuffer }
     began = Profiler.clock
-    try device.queue.slots.take()
+    try takeSlot()
     let made = withAutoreleasePool {
-      let made = device.queue.metal.makeCommandBuffer()
+      let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()
       if let label { made?.label = label }
       return made
     }
     guard let made else {
-      device.queue.slots.free(committed: false)
+      leaveSlot()
       throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
     }
     commandBuffer = made
@@ -163,7 +203,7 @@ extension CommandEncoder {
   }
 
   private func submit(_ commandBuffer: any MTLCommandBuffer) throws(IngotError) -> Submission {
-    let queue = device.queue
+    let queue = submissions
     let work = try device.mappings.admit(uses, of: name) { enrol(in: queue) }
     endPass()
     sampler?.resolve(in: commandBuffer)
@@ -171,6 +211,7 @@ extension CommandEncoder {
     device.residency?.flush()
     commandBuffer.addCompletedHandler { work.finish($0, in: queue) }
     commandBuffer.commit()
+    slot = .none
     drop()
     return Submission(work: work, statistics: counts)
   }
@@ -190,12 +231,14 @@ extension CommandEncoder {
 
   /// Metal aborts the process if an encoder is released before `endEncoding()`.
   private func abandon() {
-    guard commandBuffer != nil else { return }
-    withAutoreleasePool {
-      computeEncoder?.endEncoding()
-      drop()
+    recording = nil
+    if commandBuffer != nil {
+      withAutoreleasePool {
+        computeEncoder?.endEncoding()
+        drop()
+      }
     }
     uses = EncoderUses()
-    device.queue.slots.free(committed: false)
+    leaveSlot()
   }
 }

@@ -12,6 +12,8 @@ public final class Device: @unchecked Sendable {
 
   /// Apple's object.
   public let metalDevice: any MTLDevice
+  /// Apple's command queue, in which this device's own encoders are committed.
+  public let metalQueue: any MTLCommandQueue
   public let name: String
   public let registryID: UInt64
   /// Whether it is the software device and not a GPU.
@@ -27,8 +29,11 @@ public final class Device: @unchecked Sendable {
 
   let id: UInt64
   let queue: SubmissionQueue
+  /// That one, and those of `queue(label:)`.
+  let queues: SubmissionQueues
+  let ownQueue = Mutex(Weak<Queue>())
   let mappings = HostMappings()
-  /// The residency sets on the queue.
+  /// The residency sets on the queues.
   let sets: QueueSets
   let keeper: KeepAlive
   let memory: Memory
@@ -52,10 +57,11 @@ public final class Device: @unchecked Sendable {
     maxThreadgroupMemory = metal.maxThreadgroupMemoryLength
     maxThreadsPerThreadgroup = Extent(metal.maxThreadsPerThreadgroup)
     id = Self.identifiers.next()
-    queue = try SubmissionQueue(of: metal, id: id)
-    sets = QueueSets(of: metal, queue: queue.metal)
+    metalQueue = try Self.makeQueue(of: metal, label: nil)
+    sets = QueueSets(of: metal, queue: metalQueue)
     keeper = KeepAlive(sets, time: time)
-    queue.keepAlive = keeper
+    queue = SubmissionQueue(keeper, track: QueueTrack(deviceID: id, deviceName: name))
+    queues = SubmissionQueues(queue)
     // A system that refuses residency sets leaves a device that works without.
     let kept = residency ? Residency(in: sets, limits: ResidencyLimits(of: metal), time: time) : nil
     memory = Memory(of: metal, residency: kept, time: time)
@@ -67,20 +73,18 @@ public final class Device: @unchecked Sendable {
 
   deinit {
     poolCore.close()
-    if keeper.close(), queue.counts.submissions == 0 { sets.workOnce() }
+    if keeper.close(), queues.counts.submissions == 0 { sets.workOnce() }
     residency?.close()
     LiveObjects.Counters.devices.decrement()
   }
 
   var residency: Residency? { memory.residency }
 
-  /// Apple's command queue, in which this device's encoders are committed.
-  public var metalQueue: any MTLCommandQueue { queue.metal }
-
   /// Whether residency sets are in use.
   public var hasResidencySets: Bool { residency != nil }
 
-  /// How long an encoder waits for one of Metal's command buffers when too many are unfinished; a minute at first.
+  /// How long an encoder waits for one of Metal's command buffers when too many of its own queue are unfinished; a minute
+  /// at first.
   public var slotTimeout: Duration {
     get { queue.slots.timeout }
     set { queue.slots.timeout = newValue }
@@ -101,7 +105,7 @@ public final class Device: @unchecked Sendable {
     label: String? = nil, ordering: Ordering = .automatic, profile: Bool = false
   ) -> CommandEncoder {
     CommandEncoder(
-      device: self, label: label, ordering: configuration.ordering ?? ordering, profile: profile)
+      device: self, queue: nil, label: label, ordering: configuration.ordering ?? ordering, profile: profile)
   }
 
   /// Compiles MSL (`makeLibrary(source:options:)`), once per text and options; later calls return the same library.

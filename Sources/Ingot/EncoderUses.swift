@@ -12,6 +12,7 @@ struct EncoderUses: Sendable {
 
   private(set) var storages: [Use] = []
   private(set) var kernels: [Kernel] = []
+  var events = EventUses()
   /// The places of storages whose memory Ingot has not made.
   private var imported: [Int] = []
   private var fences: [Origin] = []
@@ -45,6 +46,11 @@ struct EncoderUses: Sendable {
     if mark >> Self.placeBits != encoder { place = places[ObjectIdentifier(storage)]! }
     if reads { storages[place].bytes.read.insert(start, end) }
     if writes { storages[place].bytes.written.insert(start, end) }
+  }
+
+  /// Notes that a storage that `hold` has listed is used as a graph uses it.
+  mutating func note(_ storage: Storage, _ bytes: UsedBytes) {
+    storages[places[ObjectIdentifier(storage)]!].bytes.formUnion(bytes)
   }
 
   /// The storage's place, which it gets if it has none; nil if it has no memory.

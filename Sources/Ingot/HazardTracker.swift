@@ -1,5 +1,5 @@
 /// A set of bytes, as sorted half-open ranges that neither overlap nor touch.
-struct ByteRanges {
+struct ByteRanges: Sendable {
   private var starts: [UInt] = []
   private var ends: [UInt] = []
 
@@ -14,6 +14,22 @@ struct ByteRanges {
     // The first range that ends after `start` is the only one to look at.
     let place = Self.first(in: ends, above: start)
     return place < starts.count && starts[place] < end
+  }
+
+  func overlaps(_ other: ByteRanges) -> Bool {
+    other.starts.indices.contains { overlaps(other.starts[$0], other.ends[$0]) }
+  }
+
+  func forEachRange(_ body: (_ start: UInt, _ end: UInt) -> Void) {
+    for index in starts.indices { body(starts[index], ends[index]) }
+  }
+
+  mutating func formUnion(_ other: ByteRanges) {
+    if starts.isEmpty {
+      self = other
+    } else {
+      other.forEachRange { insert($0, $1) }
+    }
   }
 
   /// Adds a range, and joins it with those that it overlaps or touches.
@@ -48,7 +64,7 @@ struct ByteRanges {
 /// It knows the bytes that were read and written since the last barrier, by address: buffers that share memory
 /// conflict, neighbours do not. A barrier is put before a dispatch that reads what was written (RAW), or writes what
 /// was read (WAR) or written (WAW); as late as possible, so there are as few as can be.
-struct HazardTracker {
+struct HazardTracker: Sendable {
   /// Beyond this many ranges a barrier is cheaper than to go on keeping them sorted.
   static let rangeLimit = 2048
 
@@ -60,6 +76,18 @@ struct HazardTracker {
   /// Whether a dispatch that uses these bytes must wait for what came before.
   func conflicts(_ start: UInt, _ end: UInt, writes: Bool) -> Bool {
     written.overlaps(start, end) || (writes && read.overlaps(start, end))
+  }
+
+  /// Whether dispatches that did all of `later` must wait for what came before.
+  func conflicts(_ later: HazardTracker) -> Bool {
+    written.overlaps(later.written) || written.overlaps(later.read) || read.overlaps(later.written)
+  }
+
+  /// Notes what other dispatches have done since the last barrier.
+  mutating func formUnion(_ later: HazardTracker) {
+    owner = 0
+    read.formUnion(later.read)
+    written.formUnion(later.written)
   }
 
   /// Notes that a dispatch uses these bytes.

@@ -36,14 +36,18 @@ public struct IngotError: Error, Sendable, CustomStringConvertible {
   public let compileFailure: CompileFailure?
   /// Metal's own error code, for `.commandBuffer`: the raw value of `MTLCommandBufferError.Code`.
   public let metalCode: Int?
+  /// The kernels that were in the submission, by their pipelines' labels, for `.commandBuffer`.
+  public let kernels: [String]
 
   public init(
-    _ kind: Kind, _ message: String, compileFailure: CompileFailure? = nil, metalCode: Int? = nil
+    _ kind: Kind, _ message: String, compileFailure: CompileFailure? = nil, metalCode: Int? = nil,
+    kernels: [String] = []
   ) {
     self.kind = kind
     self.message = message
     self.compileFailure = compileFailure
     self.metalCode = metalCode
+    self.kernels = kernels
   }
 
   public var description: String { "\(kind): \(message)" }

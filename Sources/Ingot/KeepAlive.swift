@@ -14,7 +14,8 @@ final class KeepAlive: Sendable {
     var timer: PendingBlock?
     /// Of the timer: one that was cancelled may have begun to run.
     var generation: UInt64 = 0
-    var isBusy = false
+    /// Queues with unfinished work.
+    var busyQueues = 0
     /// When there was work last; nil if there never was any.
     var end: UInt64?
     var wakeUps = 0
@@ -43,19 +44,20 @@ final class KeepAlive: Sendable {
     }
   }
 
-  /// A submission is about to be committed.
+  /// A submission is about to be committed to a queue that had nothing to do.
   func workBegins() {
     state.withLock { state in
-      state.isBusy = true
+      state.busyQueues += 1
       disarm(&state)
     }
   }
 
-  /// The last unfinished submission has finished.
+  /// The last unfinished submission of a queue has finished.
   func workEnds() {
     let now = time.now
     state.withLock { state in
-      (state.isBusy, state.end) = (false, now)
+      state.busyQueues -= 1
+      state.end = now
       arm(&state)
     }
   }
@@ -89,7 +91,7 @@ final class KeepAlive: Sendable {
 
   /// For the next beat, if that is not too late.
   private func arm(_ state: inout State) {
-    guard let end = state.end, !state.isBusy, !state.isClosed, state.timer == nil else { return }
+    guard let end = state.end, state.busyQueues == 0, !state.isClosed, state.timer == nil else { return }
     let (next, isBeyond) = (time.now - end).addingReportingOverflow(Self.interval)
     guard !isBeyond, next <= state.duration else { return }
     state.generation += 1

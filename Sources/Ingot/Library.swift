@@ -15,6 +15,7 @@ public final class Library: @unchecked Sendable {
   /// Apple's object.
   public let metalLibrary: any MTLLibrary
 
+  private let name = Mutex<String?>(nil)
   private let metalDevice: any MTLDevice
   private weak let device: Device?
   private let deviceID: UInt64
@@ -36,6 +37,17 @@ public final class Library: @unchecked Sendable {
   }
 
   deinit { LiveObjects.Counters.libraries.decrement() }
+
+  /// What Metal's tools call it; nil at first. All who compile the same text share it.
+  public var label: String? {
+    get { name.withLock { $0 } }
+    set {
+      name.withLock { name in
+        name = newValue
+        withAutoreleasePool { metalLibrary.label = newValue }
+      }
+    }
+  }
 
   /// The kernel of that name; its pipeline is made at the first call (`makeComputePipelineState`).
   ///

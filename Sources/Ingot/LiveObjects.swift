@@ -17,7 +17,13 @@ public enum LiveObjects {
   public static var submissions: Int { Counters.submissions.load(ordering: .relaxed) }
   /// Those of the user.
   public static var residencySets: Int { Counters.residencySets.load(ordering: .relaxed) }
+  public static var events: Int { Counters.events.load(ordering: .relaxed) }
+  /// A device's own queue counts while somebody refers to it.
+  public static var queues: Int { Counters.queues.load(ordering: .relaxed) }
+  public static var sessions: Int { Counters.sessions.load(ordering: .relaxed) }
   public static var profiles: Int { Counters.profiles.load(ordering: .relaxed) }
+  public static var notifiers: Int { Counters.notifiers.load(ordering: .relaxed) }
+  public static var graphs: Int { Counters.graphs.load(ordering: .relaxed) }
   /// Objects of the software Metal; 0 with Apple's.
   public static var metalObjects: Int { Platform.liveMetalObjects }
 
@@ -29,7 +35,12 @@ public enum LiveObjects {
     static let encoders = Atomic<Int>(0)
     static let submissions = Atomic<Int>(0)
     static let residencySets = Atomic<Int>(0)
+    static let events = Atomic<Int>(0)
+    static let queues = Atomic<Int>(0)
+    static let sessions = Atomic<Int>(0)
     static let profiles = Atomic<Int>(0)
+    static let notifiers = Atomic<Int>(0)
+    static let graphs = Atomic<Int>(0)
   }
 }
 

@@ -15,7 +15,7 @@ public final class Pool: Sendable, BufferMaker {
   /// A pool of its own, which shares no memory with others.
   public convenience init(_ device: Device) {
     self.init(device, PoolCore(device.memory))
-    core.object.withLock { $0.pool = self }
+    core.object.withLock { $0.object = self }
   }
 
   init(_ device: Device, _ core: PoolCore) {
@@ -66,9 +66,9 @@ extension Device {
   /// Its own pool, which serves what is asked of the device, unless another pool is in use.
   public var pool: Pool {
     poolCore.object.withLock { own in
-      if let pool = own.pool { return pool }
+      if let pool = own.object { return pool }
       let pool = Pool(self, poolCore)
-      own.pool = pool
+      own.object = pool
       return pool
     }
   }
@@ -87,11 +87,11 @@ extension Buffer {
   ///     let next = try (x.pool ?? device.pool).empty(x.shape, x.dtype)  // where x lives
   public var pool: Pool? {
     guard let core = storage.pool else { return nil }
-    return core === device.poolCore ? device.pool : core.object.withLock { $0.pool }
+    return core === device.poolCore ? device.pool : core.object.withLock { $0.object }
   }
 }
 
-/// A pool's public object, which holds the device, so the device does not hold it.
-struct WeakPool {
-  weak var pool: Pool?
+/// A public object, which holds the device, so the device does not hold it.
+struct Weak<Object: AnyObject> {
+  weak var object: Object?
 }

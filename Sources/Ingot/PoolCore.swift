@@ -27,7 +27,7 @@ final class PoolCore: BlockSource, @unchecked Sendable {
   private let time: any TimeSource
   private let maxBufferLength: Int
   let state: Mutex<State>
-  let object = Mutex(WeakPool())
+  let object = Mutex(Weak<Pool>())
   private static let identifiers = Identifiers()
   private let pressure: PressureMonitor
 

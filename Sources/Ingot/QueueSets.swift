@@ -1,16 +1,17 @@
 import Metal
 import Synchronization
 
-/// The residency sets that are attached to a queue: Ingot's own and the user's, never more than Metal takes.
+/// The residency sets that are attached to all queues of a device: Ingot's own and the user's, never more than Metal
+/// takes.
 ///
-/// No call of Metal is made under the lock.
+/// No call of Metal is made under the lock of the state. That of the queues is held while sets are attached and taken off,
+/// and taken before it.
 final class QueueSets: @unchecked Sendable {
   // Unchecked: Metal's devices and queues may be used from any thread.
 
   /// Metal takes 32; one is left to tools that attach their own.
   let limit: Int
   private let device: any MTLDevice
-  private let queue: any MTLCommandQueue
 
   private struct State {
     /// Places that are taken, by sets that are there and by those that are about to be made.
@@ -20,11 +21,18 @@ final class QueueSets: @unchecked Sendable {
     var commitsOfGone = 0
   }
 
+  private struct MetalQueue: @unchecked Sendable {
+    // Unchecked: Metal's queues may be used from any thread.
+    let metal: any MTLCommandQueue
+  }
+
   private let state = Mutex(State())
+  /// The device's own first.
+  private let queues: Mutex<[MetalQueue]>
 
   init(of device: any MTLDevice, queue: any MTLCommandQueue, limit: Int = 31) {
     self.device = device
-    self.queue = queue
+    queues = Mutex([MetalQueue(metal: queue)])
     self.limit = limit
   }
 
@@ -73,24 +81,56 @@ final class QueueSets: @unchecked Sendable {
       descriptor.label = label
       descriptor.initialCapacity = 256
       let metal = try device.makeResidencySet(descriptor: descriptor)
-      queue.addResidencySet(metal)
       let set = AttachedSet(metal, isAutomatic: isAutomatic)
-      state.withLock { $0.attached.append(set) }
+      attach(set)
       return set
     }
   }
 
-  /// Takes a set off the queue; work that is under way keeps it.
+  private func attach(_ set: AttachedSet) {
+    queues.withLock { queues in
+      state.withLock { $0.attached.append(set) }
+      set.withMetal { metal in for queue in queues { queue.metal.addResidencySet(metal) } }
+    }
+  }
+
+  /// Takes a set off the queues; work that is under way keeps it.
   func detach(_ set: AttachedSet) {
-    let wasThere = state.withLock { state in
+    queues.withLock { queues in
+      guard forget(set) else { return }
+      withAutoreleasePool {
+        set.withMetal { metal in for queue in queues { queue.metal.removeResidencySet(metal) } }
+      }
+    }
+  }
+
+  /// Whether it was there.
+  private func forget(_ set: AttachedSet) -> Bool {
+    state.withLock { state in
       guard let index = state.attached.firstIndex(where: { $0 === set }) else { return false }
       state.attached.remove(at: index)
       state.commitsOfGone += set.commits
       if set.isAutomatic { state.automatic -= 1 } else { state.own -= 1 }
       return true
     }
-    guard wasThere else { return }
-    withAutoreleasePool { set.withMetal { queue.removeResidencySet($0) } }
+  }
+
+  /// Attaches all sets, those that come later too, to another queue.
+  func add(_ queue: any MTLCommandQueue) {
+    let added = MetalQueue(metal: queue)
+    queues.withLock { queues in
+      queues.append(added)
+      withAutoreleasePool { for set in attached { set.withMetal { added.metal.addResidencySet($0) } } }
+    }
+  }
+
+  /// Takes all sets off a queue that goes; work that is under way keeps them.
+  func remove(_ queue: any MTLCommandQueue) {
+    let removed = MetalQueue(metal: queue)
+    queues.withLock { queues in
+      queues.removeAll { $0.metal === removed.metal }
+      withAutoreleasePool { for set in attached { set.withMetal { removed.metal.removeResidencySet($0) } } }
+    }
   }
 
   /// Asks for all that should be resident, once more; returns how many sets that were.
@@ -99,9 +139,10 @@ final class QueueSets: @unchecked Sendable {
   /// Gives the GPU as little work as there is. For a queue that never had any: macOS does not give back what was made
   /// resident before there has been some.
   func workOnce() {
+    let own = queues.withLock { $0[0] }
     withAutoreleasePool {
       guard let buffer = device.makeBuffer(length: 16, options: .storageModeShared),
-        let commandBuffer = queue.makeCommandBuffer()
+        let commandBuffer = own.metal.makeCommandBuffer()
       else { return }
       if let encoder = commandBuffer.makeBlitCommandEncoder() {
         encoder.fill(buffer: buffer, range: 0..<4, value: 0)

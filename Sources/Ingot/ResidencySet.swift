@@ -8,7 +8,7 @@ import Synchronization
 ///     set.withResidency { ... }
 ///
 /// Changes are staged until `commit()`; `count` and `contains` see them at once, `allocatedBytes` after the commit. It
-/// is attached to the device's queue as long as it exists, and works where the automatic residency is off, too. It
+/// is attached to the device's queues as long as it exists, and works where the automatic residency is off, too. It
 /// holds whole allocations: of a buffer from a pool that is the memory around it as well. What is in it stays allocated,
 /// whatever becomes of the buffer, until it is removed and that is committed. It may be used from any thread.
 public final class ResidencySet: Sendable {

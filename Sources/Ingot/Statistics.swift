@@ -8,11 +8,11 @@ public struct DeviceStatistics: Sendable, Hashable {
   public let residentCount: Int
   /// `MTLResidencySet.commit` calls.
   public let residencyCommits: Int
-  /// Command buffers committed.
+  /// Command buffers committed, on all queues.
   public let submissions: Int
   /// Of these, not completed yet.
   public let unfinished: Int
-  /// Residency sets on the queue, those made by `residencySet` among them.
+  /// Residency sets on each queue, those made by `residencySet` among them.
   public let residencySets: Int
   /// Bytes of the allocations that `residentCount` counts.
   public let residentBytes: Int
@@ -27,7 +27,7 @@ public struct DeviceStatistics: Sendable, Hashable {
 extension Device {
   public var statistics: DeviceStatistics {
     let resident = residency?.counts ?? ResidencyCounts()
-    let (attached, kept, submitted) = (sets.counts, keeper.counts, queue.counts)
+    let (attached, kept, submitted) = (sets.counts, keeper.counts, queues.counts)
     return DeviceStatistics(
       currentAllocated: metalDevice.currentAllocatedSize, residentCount: resident.members,
       residencyCommits: attached.commits, submissions: submitted.submissions,

@@ -38,6 +38,8 @@ public final class Submission: Sendable {
   public var gpuEnd: Double { work.outcome?.gpuEnd ?? 0 }
   /// How long the GPU took, in seconds; 0 until it is done.
   public var gpuTime: Double { gpuEnd - gpuStart }
+  /// How long it took from the commit until the host was told, in seconds on the host's clock; 0 until it is done.
+  public var hostTime: Double { work.outcome?.hostTime ?? 0 }
 
   /// Blocks until it is done, or until `timeout` is over.
   ///
@@ -54,6 +56,13 @@ public final class Submission: Sendable {
   public func completed() async throws(IngotError) {
     await work.completed()
     if let error { throw error }
+  }
+}
+
+extension Submission {
+  /// Has `token` come to the notifier once it is done, at once if it is. Failed is done, too: `error` tells.
+  public func notify(_ notifier: CompletionNotifier, token: UInt64) {
+    work.notify(notifier.queue, token: token)
   }
 }
 

@@ -1,17 +1,14 @@
-import Metal
 import Synchronization
 
-/// A Metal queue, with what is unfinished in it.
+/// What is unfinished in one of Metal's queues.
 ///
-/// Completed handlers hold it, and it does not hold the device: an isolated device can go while work is under way.
-final class SubmissionQueue: @unchecked Sendable {
-  // Unchecked: Metal's queues may be used from any thread.
-
-  let metal: any MTLCommandQueue
+/// Completed handlers and stamps hold it, and it holds neither Metal's queue nor the device: these can go while work is
+/// under way.
+final class SubmissionQueue: Sendable {
   let slots = CommandSlots()
   let track: QueueTrack
-  /// Is told when work begins and when all of it has ended. Set before the first submission.
-  var keepAlive: KeepAlive?
+  /// Is told when work begins and when all of it has ended.
+  private let keepAlive: KeepAlive
 
   struct State {
     var lastTicket: UInt64 = 0
@@ -26,13 +23,9 @@ final class SubmissionQueue: @unchecked Sendable {
   /// Every ticket up to this one has finished.
   private let finishedThrough = Atomic<UInt64>(0)
 
-  init(of device: any MTLDevice, id: UInt64) throws(IngotError) {
-    guard let metal = device.makeCommandQueue() else {
-      throw IngotError(.outOfMemory, "Metal gives no command queue for \(device.name)")
-    }
-    self.metal = metal
-    track = QueueTrack(deviceID: id, deviceName: device.name)
-    metal.label = "ingot"
+  init(_ keepAlive: KeepAlive, track: QueueTrack) {
+    self.keepAlive = keepAlive
+    self.track = track
   }
 
   /// Makes work with the next ticket, which is unfinished from now on.
@@ -41,7 +34,7 @@ final class SubmissionQueue: @unchecked Sendable {
     return state.withLock { state in
       state.lastTicket += 1
       let work = Work(ticket: state.lastTicket, label: label, uses: uses, sampler: sampler, track: track)
-      if state.unfinished.isEmpty { keepAlive?.workBegins() }
+      if state.unfinished.isEmpty { keepAlive.workBegins() }
       state.unfinished.append(work)
       return work
     }
@@ -54,7 +47,7 @@ final class SubmissionQueue: @unchecked Sendable {
       if work.hasFailed { keep(work, in: &state) }
       let firstUnfinished = state.unfinished.first?.ticket ?? state.lastTicket + 1
       finishedThrough.store(firstUnfinished - 1, ordering: .releasing)
-      if state.unfinished.isEmpty { keepAlive?.workEnds() }
+      if state.unfinished.isEmpty { keepAlive.workEnds() }
     }
     slots.free(committed: true)
   }
@@ -66,6 +59,9 @@ final class SubmissionQueue: @unchecked Sendable {
   }
 
   func isUnfinished(_ ticket: UInt64) -> Bool { unfinished(ticket) != nil }
+
+  /// Whether nothing is unfinished, and nobody is to be told of a failure.
+  var isSettled: Bool { state.withLock { $0.unfinished.isEmpty && $0.failures.allSatisfy(\.isTold) } }
 
   /// Submissions ever made, and how many of them are unfinished.
   var counts: (submissions: Int, unfinished: Int) {

@@ -1,14 +1,12 @@
 extension Device {
-  /// Blocks until everything that was committed on it before is done, or until `timeout` is over.
+  /// Blocks until everything that was committed on it before is done, on all of its queues, or until `timeout` is over.
   ///
   /// Throws `.timeout` in that case, and `.commandBuffer` if a submission failed that nobody has been told of before: by
-  /// `Submission.wait`, `completed` or `error`, or another `synchronize`. Of several failures the first is thrown.
+  /// `Submission.wait`, `completed` or `error`, or another `synchronize`. Of several failures the first is thrown, of
+  /// several queues with failures that of the one that was made first.
   @available(*, noasync, message: "await the submissions' completed()")
   public func synchronize(timeout: Duration? = nil) throws(IngotError) {
-    let deadline = Clock.deadline(after: timeout)
-    let (last, unfinished) = queue.underWay
-    for work in unfinished { try work.end(before: deadline) }
-    if let failure = queue.takeFailure(where: { $0.ticket <= last }) { throw failure }
+    try SubmissionQueue.synchronize(queues.all, timeout: timeout)
   }
 }
 
@@ -27,11 +25,23 @@ extension Buffer {
 }
 
 extension SubmissionQueue {
+  /// Blocks until what was committed to these queues is done, and throws the first failure that nobody has been told of.
+  static func synchronize(_ queues: [SubmissionQueue], timeout: Duration?) throws(IngotError) {
+    let deadline = Clock.deadline(after: timeout)
+    let underWay = queues.map(\.underWay)
+    for work in underWay.flatMap(\.unfinished) { try work.end(before: deadline) }
+    var failures: [IngotError] = []
+    for (queue, (last, _)) in zip(queues, underWay) {
+      if let failure = queue.takeFailure(where: { $0.ticket <= last }) { failures.append(failure) }
+    }
+    if let first = failures.first { throw first }
+  }
+
   /// More failures than that are not kept for somebody to ask: the first to come are the first to be forgotten.
   private static let failureLimit = 64
 
   /// The last ticket, and what is unfinished of those up to it.
-  var underWay: (last: UInt64, [Work]) { state.withLock { ($0.lastTicket, $0.unfinished) } }
+  var underWay: (last: UInt64, unfinished: [Work]) { state.withLock { ($0.lastTicket, $0.unfinished) } }
 
   /// Whether the work is done and, if it failed, somebody has been told.
   func isOver(_ ticket: UInt64) -> Bool {

@@ -6,7 +6,7 @@ import Synchronization
 ///     let timer = time.after(400_000_000) { [weak self] in self?.beat() }
 ///     timer.cancel()
 ///
-/// Never for waits, which end when the GPU says so.
+/// Never for waits: they end when the GPU says so, or go by the system's clock.
 protocol TimeSource: AnyObject, Sendable {
   /// Monotonic, in nanoseconds.
   var now: UInt64 { get }

@@ -8,6 +8,11 @@ struct UsedBytes: Sendable {
     written.overlaps(start, end) || (writes && read.overlaps(start, end))
   }
 
+  mutating func formUnion(_ other: UsedBytes) {
+    read.formUnion(other.read)
+    written.formUnion(other.written)
+  }
+
   /// Where the last of them ends; nil if there are none.
   var end: UInt? {
     let end = max(read.end, written.end)
@@ -35,6 +40,16 @@ struct ByteHull: Sendable {
   mutating func insert(_ start: UInt, _ end: UInt) {
     if start >= self.start && end <= self.end && parts == nil { return }
     add(start, end)
+  }
+
+  mutating func formUnion(_ other: ByteHull) {
+    if end == 0 {
+      self = other
+    } else if let parts = other.parts {
+      parts.forEachRange { add($0, $1) }
+    } else if other.end > 0 {
+      insert(other.start, other.end)
+    }
   }
 
   @inline(never)

@@ -10,6 +10,8 @@ final class Work: @unchecked Sendable {
   struct Outcome: Sendable {
     var gpuStart = 0.0
     var gpuEnd = 0.0
+    /// Seconds from the commit to the end.
+    var hostTime = 0.0
     var error: IngotError?
     /// There if its dispatches were to be timed.
     var profile: DispatchProfile?
@@ -22,20 +24,9 @@ final class Work: @unchecked Sendable {
     var waiters: [Waiter] = []
   }
 
-  private enum Waiter {
-    case thread(DispatchSemaphore)
-    case task(CheckedContinuation<Void, Never>)
-
-    func wake() {
-      switch self {
-      case .thread(let semaphore): semaphore.signal()
-      case .task(let continuation): continuation.resume()
-      }
-    }
-  }
-
   let ticket: UInt64
   let label: String
+  private let committed = Clock.now
   let track: QueueTrack
 
   private let finished = Atomic<Bool>(false)
@@ -70,6 +61,12 @@ final class Work: @unchecked Sendable {
   /// Whether somebody knows how it ended.
   var isTold: Bool { told.load(ordering: .relaxed) }
 
+  /// Why it failed, for whom its completed handler has told that it did.
+  func tellOfFailure() -> IngotError? {
+    told.store(true, ordering: .relaxed)
+    return result.error
+  }
+
   /// Why it failed, for somebody who is going to know then; nil if it did not, or is not done.
   func tell() -> IngotError? {
     guard let error = outcome?.error else { return nil }
@@ -94,6 +91,12 @@ extension Work {
     await withCheckedContinuation { continuation in
       if !enrol(.task(continuation)) { continuation.resume() }
     }
+  }
+
+  /// Has `token` come to the queue when it is done; at once if it is.
+  func notify(_ queue: TokenQueue, token: UInt64) {
+    let waiter = Waiter.loop(queue, token)
+    if !enrol(waiter) { waiter.wake() }
   }
 
   private func spin(until deadline: UInt64) -> Bool {
@@ -151,9 +154,11 @@ extension Work {
     }
     result.gpuStart = commandBuffer.gpuStartTime
     result.gpuEnd = commandBuffer.gpuEndTime
+    result.hostTime = Double(Clock.now - committed) / 1e9
     result.profile = sampler?.read(after: commandBuffer)
     guard commandBuffer.status != .completed else { return }
     result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))
+    uses.events.signalAll(for: self)
   }
 
   private func publish() -> [Waiter] {

@@ -166,4 +166,22 @@ public func ingot_device_advance_time(_ device: OpaquePointer?, _ nanoseconds: U
 }
 
 @c @implementation
+public func ingot_device_get_slot_timeout(
+  _ device: OpaquePointer?, _ nanoseconds: UnsafeMutablePointer<UInt64>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    try required(nanoseconds, "nanoseconds").pointee = IngotABI.nanoseconds(device.slotTimeout)
+  }
+}
+
+@c @implementation
+public func ingot_device_set_slot_timeout(_ device: OpaquePointer?, _ nanoseconds: UInt64) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let device: Device = try object(device)
+    device.slotTimeout = duration(nanoseconds) ?? .seconds(Int64.max)
+  }
+}
+
+@c @implementation
 public func ingot_device_release(_ device: OpaquePointer?) -> ingot_status { release(device, .device) }

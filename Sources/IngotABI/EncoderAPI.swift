@@ -12,11 +12,15 @@ public func ingot_encoder_create(
   boundary { () throws(IngotError) in
     let device: Device = try object(device)
     let result = try required(encoder, "encoder")
-    guard let ordering = Ordering(rawValue: ordering) else {
-      throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
-    }
-    result.pointee = try handle(device.encoder(label: label.map { String(cString: $0) }, ordering: ordering))
+    let made = try device.encoder(label: label.map { String(cString: $0) }, ordering: known(ordering))
+    result.pointee = try handle(made)
   }
+}
+
+/// An INGOT_ORDERING_*.
+func known(_ ordering: UInt32) throws(IngotError) -> Ordering {
+  if let ordering = Ordering(rawValue: ordering) { return ordering }
+  throw IngotError(.argument, "ordering is \(ordering); it is one of INGOT_ORDERING_*, 0 to 2")
 }
 
 @c @implementation
@@ -37,6 +41,16 @@ public func ingot_encoder_dispatch(
   }
 }
 
+extension Ordering {
+  /// The one of INGOT_ORDERING_*.
+  static func named(_ number: UInt32) throws(IngotError) -> Ordering {
+    guard let ordering = Ordering(rawValue: number) else {
+      throw IngotError(.argument, "ordering is \(number); it is one of INGOT_ORDERING_*, 0 to 2")
+    }
+    return ordering
+  }
+}
+
 @inline(__always)
 func extent(_ x: UInt64, _ y: UInt64, _ z: UInt64, _ name: StaticString) throws(IngotError) -> Extent {
   try Extent(integer(x, name), integer(y, name), integer(z, name))
@@ -54,6 +68,14 @@ func grid(_ kind: UInt32, _ size: Extent) throws(IngotError) -> Grid {
   case INGOT_GRID_THREADS: .threads(size)
   case INGOT_GRID_THREADGROUPS: .threadgroups(size)
   default: throw IngotError(.argument, "grid_kind is \(kind); it is one of INGOT_GRID_*, 0 or 1")
+  }
+}
+
+@c @implementation
+public func ingot_encoder_discard(_ encoder: OpaquePointer?) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    try encoder.discard()
   }
 }
 
@@ -96,6 +118,7 @@ public func ingot_submission_get_info(
     value.barriers = UInt64(clamping: submission.barriers)
     Text.write(submission.label, toMember: &value.label)
     value.barriers_spared = UInt64(clamping: submission.barriersSpared)
+    value.host_time = submission.hostTime
     result.fill(value)
   }
 }

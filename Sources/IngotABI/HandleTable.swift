@@ -15,8 +15,13 @@ enum HandleKind: UInt8 {
   case residencySet
   case view
   case mapping
+  case event = 12
+  case queue = 13
+  case session = 18
+  case notifier = 15
   case boundKernel = 16
   case profile = 17
+  case graph = 14
 }
 
 extension HandleKind: CustomStringConvertible {
@@ -34,8 +39,13 @@ extension HandleKind: CustomStringConvertible {
     case .residencySet: "residency_set"
     case .view: "view"
     case .mapping: "mapping"
+    case .event: "event"
+    case .queue: "queue"
+    case .session: "session"
+    case .notifier: "notifier"
     case .boundKernel: "bound_kernel"
     case .profile: "profile"
+    case .graph: "graph"
     }
   }
 }

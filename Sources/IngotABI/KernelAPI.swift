@@ -74,6 +74,27 @@ public func ingot_library_get_kernel(
 }
 
 @c @implementation
+public func ingot_library_set_label(_ library: OpaquePointer?, _ label: UnsafePointer<CChar>?) -> ingot_status
+{
+  boundary { () throws(IngotError) in
+    let library: Library = try object(library)
+    library.label = label.map { String(cString: $0) }
+  }
+}
+
+@c @implementation
+public func ingot_library_get_label(
+  _ library: OpaquePointer?, _ text: UnsafeMutablePointer<CChar>?, _ capacity: UInt64,
+  _ length: UnsafeMutablePointer<UInt64>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let library: Library = try object(library)
+    let whole = Text.write(library.label ?? "", to: text, capacity: capacity)
+    length?.pointee = whole
+  }
+}
+
+@c @implementation
 public func ingot_library_release(_ library: OpaquePointer?) -> ingot_status { release(library, .library) }
 
 @c @implementation
@@ -110,7 +131,7 @@ public func ingot_kernel_get_argument(
 }
 
 extension ingot_argument_info {
-  fileprivate init(_ argument: KernelArgument) {
+  init(_ argument: KernelArgument) {
     self.init()
     kind = argument.kind.rawValue
     index = UInt32(clamping: argument.index)

@@ -9,6 +9,7 @@ enum LastError {
     var info = ingot_error_info()
     info.status = error.kind.rawValue
     info.metal_code = Int64(error.metalCode ?? 0)
+    Text.write(error.kernels.joined(separator: "\n"), toMember: &info.kernels)
     if let failure = error.compileFailure {
       info.line = UInt32(clamping: failure.line)
       info.column = UInt32(clamping: failure.column)

@@ -21,7 +21,12 @@ public func ingot_count_live_objects(_ counts: UnsafeMutablePointer<ingot_live_o
     value.submissions = UInt64(clamping: LiveObjects.submissions)
     value.metal_objects = UInt64(clamping: LiveObjects.metalObjects)
     value.residency_sets = UInt64(clamping: LiveObjects.residencySets)
+    value.events = UInt64(clamping: LiveObjects.events)
+    value.queues = UInt64(clamping: LiveObjects.queues)
+    value.sessions = UInt64(clamping: LiveObjects.sessions)
     value.profiles = UInt64(clamping: LiveObjects.profiles)
+    value.notifiers = UInt64(clamping: LiveObjects.notifiers)
+    value.graphs = UInt64(clamping: LiveObjects.graphs)
     result.fill(value)
   }
 }

@@ -18,8 +18,13 @@ extension Pool: HandleObject { static var handleKind: HandleKind { .pool } }
 extension MappedFile: HandleObject { static var handleKind: HandleKind { .file } }
 extension HostView: HandleObject { static var handleKind: HandleKind { .view } }
 extension Mapping: HandleObject { static var handleKind: HandleKind { .mapping } }
+extension Event: HandleObject { static var handleKind: HandleKind { .event } }
+extension Queue: HandleObject { static var handleKind: HandleKind { .queue } }
+extension EncoderSession: HandleObject { static var handleKind: HandleKind { .session } }
+extension CompletionNotifier: HandleObject { static var handleKind: HandleKind { .notifier } }
 extension BoundKernel: HandleObject { static var handleKind: HandleKind { .boundKernel } }
 extension Profile: HandleObject { static var handleKind: HandleKind { .profile } }
+extension Graph: HandleObject { static var handleKind: HandleKind { .graph } }
 
 /// The object of a handle; the type wanted says of which kind it must be.
 @inline(__always)

@@ -26,8 +26,10 @@ extension ingot_constant_info: SizedStruct { static var firstSize: Int { 184 } }
 extension ingot_argument_info: SizedStruct { static var firstSize: Int { 176 } }
 extension ingot_encoder_info: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_submission_info: SizedStruct { static var firstSize: Int { 304 } }
+extension ingot_graph_info: SizedStruct { static var firstSize: Int { 304 } }
 extension ingot_residency_settings: SizedStruct { static var firstSize: Int { 32 } }
 extension ingot_residency_set_info: SizedStruct { static var firstSize: Int { 24 } }
+extension ingot_session_info: SizedStruct { static var firstSize: Int { 40 } }
 extension ingot_submission_profile: SizedStruct { static var firstSize: Int { 280 } }
 extension ingot_profile_info: SizedStruct { static var firstSize: Int { 40 } }
 

@@ -41,14 +41,18 @@ from ingot.errors import (
     UncommittedError,
     WaitTimeoutError,
 )
+from ingot.event import Event
+from ingot.graph import Graph
 from ingot.kernel import Kernel, KernelArgument, Library
 from ingot.mapping import Mapping
 from ingot.memory import MemoryStats, MemoryUse, PoolStatistics
 from ingot.pool import Pool
 from ingot.profiling import Profile, ProfileGroup, profile
+from ingot.queue import Queue
 from ingot.residency import ResidencySet
 from ingot.safetensors import SafeTensors, load_safetensors
 from ingot.safetensors_header import TensorInfo
+from ingot.session import EncoderSession
 from ingot.submission import Submission
 
 __all__ = [
@@ -63,8 +67,11 @@ __all__ = [
     "DeviceNotFoundError",
     "DeviceStatistics",
     "DispatchTime",
+    "EncoderSession",
+    "Event",
     "ExportError",
     "FunctionConstant",
+    "Graph",
     "InFlightError",
     "IngotError",
     "Kernel",
@@ -80,6 +87,7 @@ __all__ = [
     "PoolStatistics",
     "Profile",
     "ProfileGroup",
+    "Queue",
     "ResidencySet",
     "SafeTensors",
     "StateError",

@@ -68,6 +68,9 @@ owners: Final[dict[int, object]] = {}
 # Python sees a signal only between two calls into C.
 SLICE: Final = 100_000_000
 
+FOREVER: Final = (1 << 64) - 1
+"""Nanoseconds without an end."""
+
 _EXCEPTIONS: Final[Mapping[int, type[errors.IngotError]]] = {
     lib.INGOT_ERROR_ARGUMENT: errors.ArgumentError,
     lib.INGOT_ERROR_CLOSED: errors.ClosedError,
@@ -98,7 +101,8 @@ def failure(status: int) -> errors.IngotError:
         return errors.CompileError(message, line=info.line, column=info.column, **place)
     if status == lib.INGOT_ERROR_COMMAND_BUFFER:
         info = struct("error_info", lib.ingot_last_error_info)
-        return errors.CommandBufferError(message, code=info.metal_code)
+        kernels = tuple(string(info.kernels).splitlines())
+        return errors.CommandBufferError(message, code=info.metal_code, kernels=kernels)
     return _EXCEPTIONS.get(status, errors.IngotError)(message)
 
 
@@ -325,10 +329,12 @@ def kernel_argument(kernel: Handle, position: int) -> Struct:
 # ---- Encoders and submissions ----------------------------------------------------------------------------------
 
 
-def create_encoder(device: Handle, label: str | None, ordering: int, *, profile: bool) -> Handle:
-    """An encoder, which the caller releases."""
+def create_encoder(
+    create: Callable[..., int], source: Handle, label: str | None, ordering: int, *, profile: bool
+) -> Handle:
+    """An encoder of a device or a queue, made with ingot_encoder_create or what is like it; the caller releases it."""
     encoder = ffi.new("ingot_encoder *")
-    check(lib.ingot_encoder_create(device, optional(label, "the label"), ordering, encoder))
+    check(create(source, optional(label, "the label"), ordering, encoder))
     if profile:
         check(lib.ingot_encoder_time_dispatches(encoder[0]))
     return encoder[0]
@@ -348,6 +354,19 @@ def submission_info(submission: Handle) -> Struct:
     return struct("submission_info", lib.ingot_submission_get_info, submission)
 
 
+def seconds(given: Any) -> float:
+    """A time that a user gave; NaN if it is none."""
+    try:
+        return math.nan if isinstance(given, str | bytes) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def nanoseconds(duration: float) -> int:
+    """A time for C; what does not fit is for ever."""
+    return int(duration * 1e9) if duration * 1e9 < 1 << 63 else FOREVER
+
+
 def wait(
     handle: Handle, timeout: float | None, function: Callable[[Handle, int], int] = lib.ingot_submission_wait
 ) -> int:
@@ -357,10 +376,7 @@ def wait(
         while (status := function(handle, SLICE)) == lib.INGOT_ERROR_TIMEOUT:
             pass
         return int(status)
-    try:
-        timeout = math.nan if isinstance(timeout, str | bytes) else float(timeout)
-    except (TypeError, ValueError, OverflowError):
-        timeout = math.nan
+    timeout = seconds(timeout)
     if not timeout >= 0:
         message = f"a wait of {errors.shown(given)} seconds; it must be 0 or more, or None to wait for ever"
         raise errors.ArgumentError(message)

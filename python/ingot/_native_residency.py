@@ -1,12 +1,9 @@
 """The border for residency: a part of `_native`, which has the rules."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from ingot._ingot import ffi
 from ingot._native import Handle, Struct, check, lib, optional, struct
-
-FOREVER: Final = (1 << 64) - 1
 
 
 def settings(device: Handle) -> Struct:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ingot import _native
     from ingot.device import Device
-    from ingot.encoder import Extent
+    from ingot.grids import Extent
     from ingot.kernel import Kernel
     from ingot.mapping import Mode
     from ingot.submission import Submission

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import sys
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, SupportsIndex, cast
 
-from ingot import _native
+from ingot import _native, _native_notify
 from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError, Unpicklable, shown
+from ingot.graph import Graph
 from ingot.imports import Imports
 from ingot.kernel import Library
 from ingot.maker import BufferMaker
 from ingot.memory import MemoryStats, memory_stats
 from ingot.pool import Pool, current_pool, get_current
 from ingot.prepare import prepare
+from ingot.queue import HasQueues, Queue
 from ingot.residency import KeepsResident
+from ingot.weak import cached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,11 +45,11 @@ class DeviceStatistics(NamedTuple):
     residency_commits: int
     """Calls of `MTLResidencySet.commit`."""
     submissions: int
-    """Command buffers committed."""
+    """Command buffers committed, on all queues."""
     unfinished: int
     """Those of them that are not done."""
     residency_sets: int
-    """Residency sets on the queue, yours among them."""
+    """Residency sets on each queue, yours among them."""
     resident_bytes: int
     """Bytes of the allocations that `resident_count` counts."""
     unwired_bytes: int
@@ -56,7 +60,7 @@ class DeviceStatistics(NamedTuple):
     """How often the timers behind residency ran."""
 
 
-class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
+class Device(BufferMaker, HasQueues, Imports, KeepsResident, Unpicklable):
     """A GPU with its command queue (`MTLDevice`); on Linux the software device, and its `name` says so.
 
     `Device()` is the system's default, `Device(i)` the one at that index of `devices()`, `Device(name)` the one with
@@ -73,12 +77,13 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         x = device.array(np.arange(4, dtype=np.float32))
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_name", "_pool")
+    __slots__ = ("__weakref__", "_handle", "_info", "_name", "_pool", "_queue")
 
     _handle: _native.Handle
     _info: _native.Struct
     _name: str
     _pool: weakref.ref[Pool] | None
+    _queue: weakref.ref[Queue] | None
 
     def __new__(
         cls, index: SupportsIndex | str | None = None, *, require_gpu: bool | None = None, residency: bool = True
@@ -125,7 +130,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         device._handle = _native.open_device(_index(index), **flags, manual_time=bool(manual_time))
         device._info = _native.device_info(device._handle)
         device._name = _native.string(device._info.name)
-        device._pool = None
+        device._pool = device._queue = None
         return device
 
     @property
@@ -191,15 +196,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
     @property
     def pool(self) -> Pool:
         """Its own pool, which its buffers get their memory from, unless another is current: see `Pool`."""
-        with _native.lock:
-            pool = None if self._pool is None else self._pool()
-        if pool is None:
-            made = Pool._of_device(self)
-            with _native.lock:
-                pool = None if self._pool is None else self._pool()
-                if pool is None:
-                    pool, self._pool = made, weakref.ref(made)
-        return pool
+        return cached(self, "_pool", lambda: Pool._of_device(self))
 
     def _source(self, *, exact: bool = False) -> Source:
         pool = None if exact or get_current() is None else current_pool(self)
@@ -222,7 +219,7 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         _native.check(_native.lib.ingot_device_reset_peak(self._handle))
 
     def synchronize(self, timeout: float | None = None) -> None:
-        """Blocks until everything that was committed on it is done, or for `timeout` seconds.
+        """Blocks until everything that was committed on it, on all queues, is done, or for `timeout` seconds.
 
         Other threads run meanwhile; Ctrl-C interrupts it.
 
@@ -231,6 +228,23 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
             CommandBufferError: A submission failed that nobody has been told of yet, by this or by `Submission.wait`.
         """
         _native.check(_native.wait(self._handle, timeout, _native.lib.ingot_device_synchronize))
+
+    @property
+    def slot_timeout(self) -> float:
+        """Seconds that an encoder waits for one of Metal's command buffers, 60 at first; `math.inf` is for ever.
+
+        Metal hands out 64 that are unfinished, and then blocks. So the first dispatch of an encoder waits until an
+        earlier submission is done, and raises `WaitTimeoutError` after that time.
+        """
+        nanoseconds = _native_notify.slot_timeout(self._handle)
+        return math.inf if nanoseconds == _native.FOREVER else nanoseconds / 1e9
+
+    @slot_timeout.setter
+    def slot_timeout(self, seconds: float) -> None:
+        number = _native.seconds(seconds)
+        if not number >= 0:
+            raise ArgumentError(f"a slot timeout of {shown(seconds)} seconds; it is 0 or more, or math.inf")
+        _native_notify.set_slot_timeout(self._handle, _native.nanoseconds(number))
 
     def supports(self, family: str) -> bool:
         """Whether it is of a GPU family (`supportsFamily`), for example `"apple7"` or `"metal3"`."""
@@ -288,6 +302,20 @@ class Device(BufferMaker, Imports, KeepsResident, Unpicklable):
         its own for that, which makes all of them take longer.
         """
         return CommandEncoder(self, label, ordering, profile=profile)
+
+    def record(self, label: str | None = None, ordering: Ordering = "automatic") -> Graph:
+        """Begins a recording, which its `with` block ends; after that it is a graph to be replayed.
+
+        `ordering` and `label` are as for `encoder`, and of each replay.
+
+        Example:
+            with device.record(label="step") as step:
+                step.dispatch(gather, x, y, grid=x.size)
+                step.dispatch(scale, y, a=2.0, grid=x.size)
+            for _ in range(1000):
+                step.replay()
+        """
+        return Graph(self, label, ordering)
 
     def __repr__(self) -> str:
         return f"<ingot.Device {self._name!r}>"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from ingot import _native, _native_bound, dtypes
 from ingot._native import dispatch_bound_along, encoder_dispatch, encoder_release, lib
@@ -22,25 +19,27 @@ from ingot.errors import (
     Unpicklable,
     shown,
 )
+from ingot.event import EncodesEvents
+from ingot.grids import extents
 from ingot.kernel import Kernel
 from ingot.specialise import UNFIT
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    import numpy as np
     import numpy.typing as npt
 
     from ingot.binding import Threadgroup
     from ingot.bound import Use
     from ingot.device import Device
+    from ingot.grids import Extent
+    from ingot.queue import Queue
 
 Ordering: TypeAlias = Literal["automatic", "serial", "manual"]
 """In which order dispatches of one encoder run."""
-
-Extent: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | list[SupportsIndex]
-"""Up to three numbers: along x, y and z. A number alone is along x."""
 
 Number: TypeAlias = "float | np.generic"
 Value: TypeAlias = (
@@ -54,17 +53,11 @@ _ORDERINGS: Final[Mapping[Ordering, int]] = {
     "serial": lib.INGOT_ORDERING_SERIAL,
     "manual": lib.INGOT_ORDERING_MANUAL,
 }
-_THREADS: Final = lib.INGOT_GRID_THREADS
-_THREADGROUPS: Final = lib.INGOT_GRID_THREADGROUPS
 _OK: Final = lib.INGOT_OK
-_NO_GROUP: Final = (0, 0, 0)
-_PLANE: Final = 2
-_AXES: Final = 3
-_LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final = MappingProxyType[str, object]({})
 
 
-class CommandEncoder(Unpicklable):
+class CommandEncoder(EncodesEvents, Unpicklable):
     """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
 
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
@@ -77,9 +70,17 @@ class CommandEncoder(Unpicklable):
             submission = encoder.commit()
     """
 
-    __slots__ = ("_device", "_handle", "_is_open", "_label", "_submission")
+    __slots__ = ("_device", "_handle", "_is_open", "_label", "_queue", "_submission")
 
-    def __init__(self, device: Device, label: str | None, ordering: Ordering, *, profile: bool = False) -> None:
+    def __init__(
+        self,
+        device: Device,
+        label: str | None,
+        ordering: Ordering,
+        queue: Queue | None = None,
+        *,
+        profile: bool = False,
+    ) -> None:
         self._is_open = False  # __del__ looks at these two, even if the next lines raise
         self._submission: Submission | None = None
         if not isinstance(ordering, str) or ordering not in _ORDERINGS:
@@ -88,13 +89,27 @@ class CommandEncoder(Unpicklable):
             raise ArgumentError(f"profile is {shown(profile)}; it is True or False")
         self._device = device
         self._label = label
-        self._handle = _native.create_encoder(device._handle, label, _ORDERINGS[ordering], profile=profile)
+        self._queue = queue
+        self._handle = self._begin(label, _ORDERINGS[ordering], profile=profile)
         self._is_open = True
+
+    @classmethod
+    def _of_stage(cls, handle: _native.Handle, queue: Queue, label: str | None) -> CommandEncoder:
+        """The encoder of a session's stage, which commits it."""
+        stage = cls.__new__(cls)
+        stage._handle, stage._device, stage._queue, stage._label = handle, queue.device, queue, label
+        stage._submission, stage._is_open = None, True
+        return stage
 
     @property
     def device(self) -> Device:
         """The device it encodes for."""
         return self._device
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that it is committed to."""
+        return self._device.default_queue if self._queue is None else self._queue
 
     @property
     def label(self) -> str | None:
@@ -145,11 +160,11 @@ class CommandEncoder(Unpicklable):
             ClosedError: A buffer was closed.
         """
         if uses is not None:
-            self._dispatch_using(kernel, _extents(grid, groups, group), args, named, uses)
+            self._dispatch_using(kernel, extents(grid, groups, group), args, named, uses)
             return
         try:
             if type(grid) is not int or groups is not None or group is not None:
-                status = kernel._encode_over(self._handle, _extents(grid, groups, group), args, named)
+                status = kernel._encode_over(self._handle, extents(grid, groups, group), args, named)
             elif type(kernel) is BoundKernel and not args and not named:
                 status = dispatch_bound_along(self._handle, kernel._handle, grid)
             else:
@@ -158,7 +173,7 @@ class CommandEncoder(Unpicklable):
             status = None
         if status != _OK:
             if status is None:
-                status = self._dispatch(_unbound(kernel), _extents(grid, groups, group), args, named)
+                status = self._dispatch(_unbound(kernel), extents(grid, groups, group), args, named)
             if status:
                 raise self._failure(status, args, named)
 
@@ -257,6 +272,9 @@ class CommandEncoder(Unpicklable):
         status, handle = _native.commit(self._handle)
         if status:
             raise self._failure(status)
+        return self._is_committed_as(handle)
+
+    def _is_committed_as(self, handle: _native.Handle) -> Submission:
         self._submission = Submission(handle, self._device, self._label)
         self._is_open = False
         return self._submission
@@ -271,7 +289,34 @@ class CommandEncoder(Unpicklable):
         """Drops the work, unless it was committed; the encoder cannot be used any more."""
         if self._is_open:
             self._is_open = False
+            lib.ingot_encoder_discard(self._handle)  # the handle may not be all that has it
             encoder_release(self._handle)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Takes one of Metal's command buffers, which otherwise the first dispatch does; gives the encoder.
+
+        Metal blocks when too many are unfinished. In asyncio other tasks run until one is free, and whoever comes first
+        is served first, threads that wait in a dispatch among them. If it raises, the encoder is discarded.
+
+        Raises:
+            StateError: None is free and none is committed, so that nobody would ever give one back.
+            WaitTimeoutError: None came free within `Device.slot_timeout`.
+
+        Example:
+            with await device.encoder(label="step") as encoder:
+                encoder.dispatch(step, x, grid=x.size)
+                await encoder.commit()
+        """
+        from ingot import loops  # noqa: PLC0415, asyncio is there by now and need not be before
+
+        try:
+            yield from loops.begun(self._handle).__await__()
+        except ClosedError:
+            raise StateError(f"{self._name} was discarded; device.encoder() gives a new one") from None
+        except BaseException:
+            self.discard()
+            raise
+        return self
 
     def __enter__(self) -> Self:
         return self
@@ -292,7 +337,7 @@ class CommandEncoder(Unpicklable):
         if not hasattr(self, "_submission"):
             return  # it never began: __init__ was called with the wrong arguments
         if self._is_open:
-            warnings.warn(f"{self._name} was dropped without a commit", ResourceWarning, source=self, stacklevel=2)
+            warnings.warn(f"{self._name} was dropped {self._unended}", ResourceWarning, source=self, stacklevel=2)
             self.discard()
         elif self._submission is not None:
             encoder_release(self._handle)
@@ -302,9 +347,21 @@ class CommandEncoder(Unpicklable):
         label = "" if self._label is None else f" {self._label!r}"
         return f"<ingot.CommandEncoder{label}, {state}>"
 
+    _unended: ClassVar[str] = "without a commit"
+
     @property
     def _name(self) -> str:
         return "the encoder" if self._label is None else f"the encoder {self._label!r}"
+
+    def _begin(self, label: str | None, ordering: int, *, profile: bool) -> _native.Handle:
+        create, source = lib.ingot_encoder_create, self._device._handle
+        if self._queue is not None:
+            create, source = lib.ingot_queue_create_encoder, self._queue._handle
+        return _native.create_encoder(create, source, label, ordering, profile=profile)
+
+    @property
+    def _over(self) -> str:
+        return f"{self._name} was discarded; device.encoder() gives a new one"
 
     def _info(self) -> _native.Struct:
         info = _native.new_struct("encoder_info")
@@ -322,7 +379,7 @@ class CommandEncoder(Unpicklable):
             if isinstance(value, Buffer) and value.is_closed:
                 return value._closed()
         if isinstance(failure, ClosedError) and not self._is_open:
-            return StateError(f"{self._name} was discarded; device.encoder() gives a new one")
+            return StateError(self._over)
         return failure
 
 
@@ -341,35 +398,3 @@ def _unbound(kernel: object) -> Kernel:
             f"{kernel!r} has its arguments and uses already: it is dispatched with grid or groups alone"
         )
     raise ArgumentError(f"the kernel is a {type(kernel).__name__}; library.kernel(name) gives one")
-
-
-def _extents(grid: Extent | None, groups: Extent | None, group: Extent | None) -> tuple[int, ...]:
-    """The last seven parameters of `ingot_encoder_dispatch`."""
-    threads = _NO_GROUP if group is None else _extent(group, "group")
-    if groups is None and grid is not None:
-        return _THREADS, *_extent(grid, "grid"), *threads
-    if grid is None and groups is not None:
-        return _THREADGROUPS, *_extent(groups, "groups"), *threads
-    raise ArgumentError("give either grid, which counts threads, or groups, which counts threadgroups")
-
-
-def _extent(extent: Extent, what: str) -> tuple[int, int, int]:
-    """Three numbers, 1 where none is given."""
-    if type(extent) is int and 0 < extent <= _LARGEST:
-        return extent, 1, 1
-    if type(extent) is tuple and len(extent) == _PLANE:
-        x, y = extent
-        if type(x) is int and type(y) is int and 0 < x <= _LARGEST and 0 < y <= _LARGEST:
-            return x, y, 1
-    return _any_extent(extent, what)
-
-
-def _any_extent(extent: Extent, what: str) -> tuple[int, int, int]:
-    try:
-        numbers = [index(number) for number in (extent if isinstance(extent, tuple | list | np.ndarray) else (extent,))]
-    except TypeError:
-        raise ArgumentError(f"{what} is {shown(extent)}; it is a whole number or up to three of them") from None
-    if not 1 <= len(numbers) <= _AXES or not all(1 <= number <= _LARGEST for number in numbers):
-        raise ArgumentError(f"{what} is {shown(extent)}; it is up to three numbers along x, y and z, each at least 1")
-    x, y, z = *numbers, *(1,) * (_AXES - len(numbers))
-    return x, y, z

@@ -82,12 +82,17 @@ class ClosedError(IngotError):
 
 
 class CommandBufferError(IngotError):
-    """The GPU failed while it ran the submission; `code` is Metal's (`MTLCommandBufferError`)."""
+    """The GPU failed while it ran the submission; the device stays usable.
 
-    def __init__(self, message: str, *, code: int = 0, label: str = "") -> None:
+    The text has Metal's own, and what to do. `code` is Metal's (`MTLCommandBufferError`), `label` the submission's, and
+    `kernels` those that were in it, one of which is at fault.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, label: str = "", kernels: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.label = label
+        self.kernels = kernels
 
 
 class WaitTimeoutError(IngotError, TimeoutError):

@@ -122,7 +122,7 @@ class Imports:
     ) -> Buffer:
         """A buffer on somebody else's `MTLBuffer`, which it retains; `pointer` is the address of that object.
 
-        `offset` is in bytes. An untracked `MTLBuffer` (MLX makes such) gets a fence between encoders of this device;
+        `offset` is in bytes. An untracked `MTLBuffer` (MLX makes such) gets a fence between encoders of a queue;
         what others do to it on queues of their own is theirs to order. A private one is for kernels only. An address
         that is no object's ends the process. `Buffer.raw_pointer` is the way back.
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ingot.bound import Use
     from ingot.constants import Constants, FunctionConstant
     from ingot.device import Device
-    from ingot.encoder import Extent, Value
+    from ingot.encoder import Value
+    from ingot.grids import Extent
     from ingot.submission import Submission
 
 MathMode: TypeAlias = Literal["default", "safe", "relaxed", "fast"]
@@ -82,6 +83,15 @@ class Library(Unpicklable):
     def kernel_names(self) -> tuple[str, ...]:
         """The names of its kernels, sorted."""
         return self._kernel_names
+
+    @property
+    def label(self) -> str | None:
+        """What Metal's tools call it (`MTLLibrary.label`); all who compile the same text share it."""
+        return _native.text(lib.ingot_library_get_label, self._handle) or None
+
+    @label.setter
+    def label(self, label: str | None) -> None:
+        _native.check(lib.ingot_library_set_label(self._handle, _native.optional(label, "the label")))
 
     def kernel(self, name: str, *, constants: Constants | None = None) -> Kernel:
         """The kernel with that name, always the same object; its pipeline is made when it is first asked for.
@@ -309,10 +319,11 @@ class Kernel(Unpicklable):
 
 def _arguments(handle: _native.Handle, count: int) -> tuple[list[int], tuple[KernelArgument, ...]]:
     natives = [_native.kernel_argument(handle, position) for position in range(count)]
-    return [native.dtype for native in natives], tuple(_argument(native) for native in natives)
+    return [native.dtype for native in natives], tuple(argument(native) for native in natives)
 
 
-def _argument(native: _native.Struct) -> KernelArgument:
+def argument(native: _native.Struct) -> KernelArgument:
+    """What an `ingot_argument_info` says."""
     access: dict[int, Literal["r", "w"]] = {lib.INGOT_ACCESS_READ: "r", lib.INGOT_ACCESS_WRITE: "w"}
     return KernelArgument(
         name=_native.string(native.name),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
+from ingot import _native
 from ingot import _native_residency as border
 from ingot.buffer import Buffer
 from ingot.errors import ArgumentError, ClosedError, Unpicklable, shown
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from ingot._native import Handle
     from ingot.device import Device
 
-_MOST: Final = (1 << 63) - 1
-
 
 class ResidencySet(Unpicklable):
     """Memory that you keep resident (`MTLResidencySet`), besides what the device keeps by itself.
 
-    Made by `Device.residency_set`, and attached to the device's queue until it is closed or dropped. Changes are
+    Made by `Device.residency_set`, and attached to the device's queues until it is closed or dropped. Changes are
     staged until `commit()`; `len` and `in` see them at once, `allocated_bytes` after the commit. It holds whole
     allocations: of a buffer from a pool that is the memory around it as well. What is in it stays allocated, whatever
     becomes of the buffer, until it is removed and that is committed. It may be used from any thread.
@@ -191,16 +190,13 @@ class KeepsResident:
         requested anew every 400 ms, by a timer that runs only while no submission is under way. `math.inf` is for ever.
         """
         nanoseconds = border.settings(self._handle).keep_alive
-        return math.inf if nanoseconds == border.FOREVER else nanoseconds / 1e9
+        return math.inf if nanoseconds == _native.FOREVER else nanoseconds / 1e9
 
     @keep_alive.setter
     def keep_alive(self, seconds: float) -> None:
-        try:
-            number = math.nan if isinstance(seconds, str | bytes) else float(seconds)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
+        number = _native.seconds(seconds)
         if not number >= 0:
             raise ArgumentError(f"{shown(seconds)} seconds to keep memory alive; it is 0 or more, or math.inf")
         settings = border.settings(self._handle)
-        settings.keep_alive = int(number * 1e9) if number * 1e9 < _MOST else border.FOREVER
+        settings.keep_alive = _native.nanoseconds(number)
         border.set_settings(self._handle, settings)

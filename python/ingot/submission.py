@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from ingot import _native
+from ingot import _native, callbacks
 from ingot._native import lib, owners, release_owners
 from ingot._native_profile import DispatchTime, dispatch_times, profile_method
-from ingot.errors import CommandBufferError, IngotError, StateError, Unpicklable, WaitTimeoutError
+from ingot.errors import (
+    ArgumentError,
+    CommandBufferError,
+    IngotError,
+    StateError,
+    Unpicklable,
+    WaitTimeoutError,
+    shown,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from ingot.device import Device
 
 _FAILED = lib.INGOT_ERROR_COMMAND_BUFFER
@@ -59,6 +69,38 @@ class Submission(Unpicklable):
         if owners:
             release_owners()
 
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Waits as `wait` in asyncio, where other tasks run meanwhile; no thread waits for it. Gives the submission.
+
+        If the task is cancelled, as by `asyncio.wait_for` when the time is over, the work goes on, and can be awaited
+        again.
+
+        Example:
+            submission = await encoder.commit()
+            await asyncio.wait_for(other, timeout=10)
+        """
+        if not self.done():
+            from ingot import loops  # noqa: PLC0415, asyncio is there by now and need not be before
+
+            yield from loops.done(self._handle).__await__()
+        self.wait(0)
+        return self
+
+    def add_done_callback(self, callback: Callable[[Submission], object]) -> None:
+        """Has `callback(submission)` called once the work is done, or has failed; soon if it is.
+
+        Callbacks run one after another on a thread of Ingot's, in the order in which the work ended: a slow one delays
+        the others. What one raises goes to `threading.excepthook`. Those whose turn has not come when the interpreter
+        exits are not called.
+
+        Example:
+            submission.add_done_callback(lambda done: queue.put(done.error or done.gpu_time))
+        """
+        if not callable(callback):
+            message = f"{shown(callback)} cannot be called; a callback takes the submission"
+            raise ArgumentError(message)
+        callbacks.call_when_done(callback, self)
+
     def done(self) -> bool:
         """Whether the work is done, or has failed. Does not block."""
         return bool(_native.submission_info(self._handle).is_done)
@@ -75,6 +117,11 @@ class Submission(Unpicklable):
         """Seconds that the GPU worked on it (`gpuEndTime - gpuStartTime`). Raises `StateError` before it is done."""
         info = self._info("its GPU time")
         return float(info.gpu_end - info.gpu_start)
+
+    @property
+    def host_time(self) -> float:
+        """Seconds from the commit until the host was told of the end. Raises `StateError` before it is done."""
+        return float(self._info("its time").host_time)
 
     @property
     def gpu_start(self) -> float:

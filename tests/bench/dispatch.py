@@ -1,4 +1,4 @@
-"""Rows `launch_wait`, `encode`, `encode_bound`: what one dispatch costs from Python."""
+"""Rows `launch_wait`, `encode`, `encode_bound`, `replay` and `batched`: what one dispatch costs from Python."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ kernel void saxpy(global const float *x, global float *y, float a)
 """
 LAUNCHES = 300
 BATCH = 1000
+SMALL = 120
 MICROSECONDS = 1e6
 
 
@@ -99,6 +100,43 @@ def encode_bound() -> Sample:
     return batch
 
 
+def replay_ingot(**replaced: float) -> Sample:
+    """A graph of the same dispatches, replayed with one call, the commit included."""
+    gpu = device()
+    kernel = gpu.compile(MSL).kernel("saxpy")
+    x, y = gpu.zeros(16, np.float32), gpu.zeros(16, np.float32)
+    with gpu.record() as graph:
+        for _ in range(BATCH):
+            graph.dispatch(kernel, x, y, 2.0, grid=1)
+
+    def batch() -> float:
+        start = time.perf_counter()
+        submission = graph.replay(**replaced)
+        encoded = time.perf_counter() - start
+        submission.wait()
+        return encoded / BATCH * MICROSECONDS
+
+    batch()
+    return batch
+
+
+def small_ingot(*, encoders: int) -> Sample:
+    """120 dispatches of 4096 floats, in so many encoders that are waited for one after another."""
+    gpu = device()
+    kernel = gpu.compile(MSL).kernel("saxpy")
+    x, y = gpu.zeros(4096, np.float32), gpu.zeros(4096, np.float32)
+
+    def run() -> None:
+        for _ in range(encoders):
+            with gpu.encoder() as encoder:
+                for _ in range(SMALL // encoders):
+                    encoder.dispatch(kernel, x, y, 2.0, grid=4096)
+                encoder.commit_and_wait()
+
+    run()
+    return lambda: median_seconds(run, 5) / SMALL * MICROSECONDS
+
+
 def encode_opencl(*, set_arguments: bool) -> Sample:
     """The same dispatches, enqueued with arguments set ahead, or at each call."""
     cl, context, queue, _ = opencl()
@@ -149,5 +187,23 @@ ROWS = [
         f"the same with arguments bound ahead, {BATCH} an encoder",
         {"ingot": encode_bound, "pyopencl": lambda: encode_opencl(set_arguments=False)},
         (Target("pyopencl", 0.5, 0.25),),
+    ),
+    Row(
+        "replay",
+        "us",
+        f"per dispatch of a replayed graph of {BATCH} of 3 arguments; pyopencl: set ahead",
+        {
+            "ingot": replay_ingot,
+            "pyopencl": lambda: encode_opencl(set_arguments=False),
+            "ingot_new_scalar": lambda: replay_ingot(a=3.0),
+        },
+        (Target("pyopencl", 0.25, 0.1),),
+    ),
+    Row(
+        "batched",
+        "us",
+        f"per dispatch, {SMALL} small ones in one submission; the other: in one each (C77)",
+        {"ingot": lambda: small_ingot(encoders=1), "ingot_one_each": lambda: small_ingot(encoders=SMALL)},
+        (Target("ingot_one_each", 1 / 1.5, 0.5),),
     ),
 ]

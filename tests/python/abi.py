@@ -6,6 +6,9 @@ import mmap
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
+from abi_graphs import GraphArguments
+from abi_queues import QueueArguments
+from abi_submissions import TEXT_CAPACITY, SubmissionArguments
 from kernels import SAXPY
 
 from ingot._native import ffi, lib
@@ -25,8 +28,13 @@ KINDS = (
     "residency_set",
     "view",
     "mapping",
+    "event",
+    "queue",
+    "session",
+    "notifier",
     "bound_kernel",
     "profile",
+    "graph",
 )
 HANDLE_TYPES = {ffi.typeof(f"ingot_{kind}"): kind for kind in KINDS}
 FUNCTIONS = {
@@ -37,7 +45,6 @@ FUNCTIONS = {
 """All functions that return a status, with their types."""
 
 STATUSES = {name: getattr(lib, name) for name in dir(lib) if name == "INGOT_OK" or name.startswith("INGOT_ERROR_")}
-TEXT_CAPACITY = 4096
 SPECIAL = "constant int n [[function_constant(0)]]; kernel void special(device int *x) { x[0] = n; }"
 """A kernel with a function constant."""
 MOST_VALUES = 1 << 19
@@ -73,7 +80,7 @@ def region() -> Any:
 REGIONS: list[mmap.mmap] = []
 
 
-class Live:
+class Live(GraphArguments, QueueArguments, SubmissionArguments):
     """A live handle of each kind, on an isolated device, and arguments that are good."""
 
     def __init__(self) -> None:
@@ -81,6 +88,7 @@ class Live:
         self._keep: list[Any] = []
         self._exact: list[Any] = []
         self._kernels: list[Any] = []
+        self._recorders: list[Any] = []
         self._file = tempfile.NamedTemporaryFile(prefix="ingot-abi-")  # noqa: SIM115, closed with the handles
         self._file.write(bytes(100_000))
         self._file.flush()
@@ -100,15 +108,17 @@ class Live:
             release("buffer", handle)
         for handle in self._kernels:
             release("kernel", handle)
+        for handle in self._recorders:
+            release("encoder", handle)
         self._file.close()
 
     def make(self, kind: str) -> Any:
         """Another handle of a kind, which the caller releases."""
-        if kind == "submission":
-            encoder = self.make("encoder")
-            submission = self._call("encoder_commit", kind, encoder)
+        if kind in {"submission", "graph"}:
+            encoder = self._recorder() if kind == "graph" else self.make("encoder")
+            made = self._call("recorder_finish" if kind == "graph" else "encoder_commit", kind, encoder)
             release("encoder", encoder)
-            return submission
+            return made
         if kind == "bound_kernel":
             return self._call("kernel_bind", kind, *self._kernel_bind("")[:-1])
         device, shape = self.handles.get("device"), ffi.new("uint64_t[]", [4])
@@ -124,13 +134,35 @@ class Live:
             "view": ("buffer_open_view", self.handles.get("buffer")),
             "profile": ("device_create_profile", device, 100),
             "mapping": ("buffer_map", self.handles.get("buffer"), lib.INGOT_ACCESS_READ, 0),
+            "event": ("event_create", device, ffi.NULL),
+            "queue": ("queue_create", device, ffi.NULL),
+            "session": ("session_create", self.handles.get("queue"), ffi.NULL),
+            "notifier": ("notifier_create",),
         }
         function, *arguments = calls[kind]
         return self._call(function, kind, *arguments)
 
+    def _recorder(self) -> Any:
+        """A recording of one dispatch, which the caller releases."""
+        recorder = self._call("recorder_create", "encoder", self.handles["device"], ffi.NULL, 0)
+        dispatch = self.arguments("ingot_encoder_dispatch")
+        dispatch[2] = ffi.new("ingot_buffer[2]", [self._buffer(), self._buffer()])  # none that is mapped
+        assert lib.ingot_encoder_dispatch(recorder, *dispatch[1:]) == lib.INGOT_OK, text()
+        return recorder
+
+    def _buffer(self) -> Any:
+        """Another buffer like the live one, which goes with the others."""
+        made, create = ffi.new("ingot_buffer *"), self.arguments("ingot_buffer_create")
+        create[2:7] = [ffi.new("uint64_t[]", [4]), 1, ffi.NULL, 0, ffi.NULL]
+        create[8] = made
+        assert lib.ingot_buffer_create(*create) == lib.INGOT_OK, text()
+        self._exact.append(made[0])
+        return made[0]
+
     def _call(self, function: str, kind: str, *arguments: Any) -> Any:
         result = ffi.new(f"ingot_{kind} *")
         more = [ffi.NULL] if kind in {"buffer", "view", "mapping"} else []  # the contents
+        more = [ffi.new("int32_t *")] if kind == "notifier" else more
         status = getattr(lib, f"ingot_{function}")(*arguments, result, *more)
         assert status == lib.INGOT_OK, text()
         return result[0]
@@ -275,6 +307,11 @@ class Live:
     def _library_get_kernel_names(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
 
+    def _library_set_label(self, _: str) -> list[Any]:
+        return [self.handles["library"], ffi.new("char[]", b"label")]
+
+    _library_get_label = _library_get_kernel_names
+
     def _library_get_kernel(self, _: str) -> list[Any]:
         return [self.handles["library"], ffi.new("char[]", b"saxpy"), ffi.new("ingot_kernel *")]
 
@@ -308,6 +345,8 @@ class Live:
 
     def _encoder_create(self, _: str) -> list[Any]:
         return [self.handles["device"], ffi.new("char[]", b"label"), 0, ffi.new("ingot_encoder *")]
+
+    _recorder_create = _encoder_create
 
     def _values(self) -> list[Any]:
         """Buffers and values of saxpy."""
@@ -346,35 +385,7 @@ class Live:
 
     def _encoder_copy(self, _: str) -> list[Any]:
         """To a buffer of its own: from itself is refused."""
-        target, create = ffi.new("ingot_buffer *"), self.arguments("ingot_buffer_create")
-        create[2:7] = [ffi.new("uint64_t[]", [4]), 1, ffi.NULL, 0, ffi.NULL]
-        create[8] = target
-        assert lib.ingot_buffer_create(*create) == lib.INGOT_OK, text()
-        self._exact.append(target[0])
-        return [self.handles["encoder"], self.handles["buffer"], target[0]]
+        return [self.handles["encoder"], self.handles["buffer"], self._buffer()]
 
     def _encoder_fill(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["buffer"], ffi.new("float *", 1), 4]
-
-    def _submission_get_dispatch_times(self, _: str) -> list[Any]:
-        return [self.handles["submission"], ffi.new("ingot_dispatch_time[16]"), 16, ffi.new("uint64_t *")]
-
-    def _profile_create(self, _: str) -> list[Any]:
-        return [100, ffi.new("ingot_profile *")]
-
-    def _device_create_profile(self, _: str) -> list[Any]:
-        return [self.handles["device"], 100, ffi.new("ingot_profile *")]
-
-    def _profile_get_groups(self, _: str) -> list[Any]:
-        return [self.handles["profile"], ffi.new("ingot_profile_group[16]"), 16, ffi.new("uint64_t *")]
-
-    def _profile_get_table(self, _: str) -> list[Any]:
-        return [self.handles["profile"], ffi.new("char[]", TEXT_CAPACITY), TEXT_CAPACITY, ffi.new("uint64_t *")]
-
-    _profile_get_trace = _profile_get_table
-
-    def _device_start_capture(self, _: str) -> list[Any]:
-        return [self.handles["device"], ffi.new("char[]", b"/tmp/ingot-none.gputrace")]
-
-    def _submission_wait(self, _: str) -> list[Any]:
-        return [self.handles["submission"], 1_000_000_000]

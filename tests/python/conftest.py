@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("INGOT_SOFT_SEED", str(random.SystemRandom().randrange(1, 1 << 31)))
 
 import ingot
-from ingot import _native
+from ingot import _native, callbacks
 
 WANTED = "needs the software device"
 FAILED = pytest.StashKey[bool]()
@@ -26,6 +26,9 @@ FAILED = pytest.StashKey[bool]()
 
 # Opened once, so that tests find it as they leave it. None where there is none, which the tests then say.
 DEVICE = next(iter(ingot.devices()), None)
+
+# The thread of the callbacks stays, with its notifier.
+callbacks._started()
 
 
 def pytest_report_header() -> str:

@@ -15,8 +15,8 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
-import fuzz_calls
 import fuzz_choices
+import fuzz_programs
 import hypothesis
 from abi import KINDS, STATUSES, release, text
 from fuzz_values import Call
@@ -37,7 +37,12 @@ MOST_ALIVE = {
     "residency_set": 8,
     "view": 8,
     "mapping": 3,
+    "event": 8,
+    "queue": 4,
+    "session": 6,
+    "notifier": 4,
     "bound_kernel": 8,
+    "graph": 8,
 }
 CALLS_KEPT = 30
 LINE = 500
@@ -76,10 +81,13 @@ class Fuzzer:
 
     def call(self, name: str, recipes: tuple[fuzz_choices.Recipe, ...]) -> None:
         if name == "work":
-            self.work(recipes[0][1])
+            self.work(recipes[0][1], is_recorded=bool(recipes[1][1]))
             return
         call = Call(self, name, recipes)
-        if name == "ingot_encoder_commit" and int(ffi.cast("uintptr_t", call.values[0])) in self.endless:
+        if (
+            name in {"ingot_encoder_commit", "ingot_recorder_finish"}
+            and int(ffi.cast("uintptr_t", call.values[0])) in self.endless
+        ):
             return
         self.make(call)
 
@@ -111,7 +119,10 @@ class Fuzzer:
                 if handle == call.values[0]:
                     self.stale[kind].append(self.live[kind].pop(index))
                     break
-        if call.name.startswith("ingot_encoder_dispatch") and call.is_endless:
+        for stage in call.stages:
+            assert release("encoder", stage[0]) == lib.INGOT_OK
+        waits = call.name == "ingot_encoder_wait_event" and call.values[2] > 0  # for what may never come
+        if waits or (call.name.startswith("ingot_encoder_dispatch") and call.is_endless):
             self.endless.add(int(ffi.cast("uintptr_t", call.values[0])))
 
     def drop(self, kind: str, index: int) -> None:
@@ -149,19 +160,27 @@ class Fuzzer:
             "file": ("ingot_file_map", (device, ("path",), plain0, made)),
             "residency_set": ("ingot_residency_set_create", (device, ("null",), made)),
             "view": ("ingot_buffer_open_view", (("live", "buffer", 0), made, ("null",))),
+            "notifier": ("ingot_notifier_create", (made, ("result", "int32_t"))),
             "mapping": ("ingot_buffer_map", (("live", "buffer", 0), plain, ("plain", 1 << 62), made, ("null",))),
+            "event": ("ingot_event_create", (device, ("null",), made)),
+            "queue": ("ingot_queue_create", (device, ("null",), made)),
+            "session": ("ingot_session_create", (("live", "queue", 0), ("null",), made)),
             "bound_kernel": (
                 "ingot_kernel_bind",
                 (("live", "kernel", -1), ("null",), plain0, ("null",), plain0, ("null",), ("null",), plain0, made),
             ),
             "profile": ("ingot_device_create_profile", (device, ("plain", 50), made)),
             "submission": ("ingot_encoder_commit", (("live", "encoder", 0), made)),
+            "graph": ("ingot_recorder_finish", (("live", "encoder", -1), made)),
         }  # fmt: skip
         if kind == "bound_kernel":  # of a kernel that takes nothing
             source, library = ("text", fuzz_choices.SOURCES[6].encode()), ("result", "ingot_library")
             self.make(Call(self, "ingot_library_compile", (device, source, ("null",), library)))
             kernel = ("live", "library", -1), ("text", b"none"), ("result", "ingot_kernel")
             self.make(Call(self, "ingot_library_get_kernel", kernel))
+        recorder = "ingot_recorder_create", (device, ("null",), plain0, ("result", "ingot_encoder"))
+        if kind == "graph":
+            self.make(Call(self, *recorder))
         for _ in range(3):  # a library may lack the kernel, an encoder may be committed: then a fresh one
             if self.make(Call(self, *calls[kind])) == lib.INGOT_OK:
                 return
@@ -171,8 +190,8 @@ class Fuzzer:
                 self.drop(other, 0)
         raise AssertionError(f"no {kind} can be made: {text()}")
 
-    def work(self, kernel: str) -> None:
-        """Good calls from source to submission, whose end nobody waits for."""
+    def work(self, kernel: str, *, is_recorded: bool) -> None:
+        """Good calls from source to submission, whose end nobody waits for; or to a graph, and a replay of it."""
         source = next(source for source in fuzz_choices.SOURCES if f"void {kernel}(" in source).encode()
         device = ("live", "device", 0)
         steps: list[tuple[str, tuple[fuzz_choices.Recipe, ...]]] = [
@@ -181,7 +200,10 @@ class Fuzzer:
                 "ingot_library_get_kernel",
                 (("live", "library", -1), ("text", kernel.encode()), ("result", "ingot_kernel")),
             ),
-            ("ingot_encoder_create", (device, ("text", b"work"), ("plain", 0), ("result", "ingot_encoder"))),
+            (
+                "ingot_recorder_create" if is_recorded else "ingot_encoder_create",
+                (device, ("text", b"work"), ("plain", 0), ("result", "ingot_encoder")),
+            ),
         ]
         shape, made = ("shape", [16]), (("result", "ingot_buffer"), ("null",))
         dtypes = {"busy": lib.INGOT_UINT32, "tile": lib.INGOT_INT32}
@@ -203,7 +225,13 @@ class Fuzzer:
         extents = [("plain", n) for n in (0, 4, 1, 1, 4, 1, 1)]
         encode = (("live", "encoder", -1), ("live", "kernel", -1), ("buffers", bound), ("plain", len(bound)))
         self.make(Call(self, "ingot_encoder_dispatch", (*encode, ("values", heads, 0), ("values_nbytes",), *extents)))
-        self.make(Call(self, "ingot_encoder_commit", (("live", "encoder", -1), ("result", "ingot_submission"))))
+        encoder, submission = ("live", "encoder", -1), ("result", "ingot_submission")
+        if is_recorded:
+            self.make(Call(self, "ingot_recorder_finish", (encoder, ("result", "ingot_graph"))))
+            replay = ("live", "graph", -1), ("null",), ("plain", 0), submission
+            self.make(Call(self, "ingot_graph_replay", replay))
+        else:
+            self.make(Call(self, "ingot_encoder_commit", (encoder, submission)))
         self.make(Call(self, "ingot_buffer_get_contents", (one, ("plain", lib.INGOT_ACCESS_WRITE), ("null",))))
         self.make(Call(self, "ingot_submission_wait", (("live", "submission", -1), ("plain", 0))))
 
@@ -218,7 +246,7 @@ def run(fuzzer: Fuzzer, seconds: float, seed: int) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.generate],
     )
-    @hypothesis.given(st.lists(fuzz_calls.CALL, min_size=10, max_size=40))
+    @hypothesis.given(st.lists(fuzz_programs.CALL, min_size=10, max_size=40))
     def program(calls: list[tuple[str, tuple[fuzz_choices.Recipe, ...]]]) -> None:
         for name, recipes in calls:
             fuzzer.call(name, recipes)

@@ -33,7 +33,6 @@ from fuzz_choices import (
     uses,
     values,
 )
-from hypothesis import strategies as st
 
 # Arguments of a kernel, and what it runs over.
 GIVEN = (
@@ -44,8 +43,12 @@ GIVEN = (
 )
 EXTENTS = (number(0, 1, bits=32), *[GRID] * 3, *[GROUP] * 3)
 
+# Text and tokens that come back.
+WRITTEN = (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t"))
+TAKEN = (mostly([("tokens",)], [("null",)]), number(0, 1, 7, 8192), result("uint64_t"))
+
 CALLS: dict[str, tuple[Choice, ...]] = {
-    "ingot_last_error": (mostly([("output",)], [("null",)]), number(0, 1, 7, 65536), result("uint64_t")),
+    "ingot_last_error": WRITTEN,
     "ingot_last_error_info": (struct("error_info"),),
     "ingot_status_name": (signed(0, 1, 5, 10, 11, bits=32),),
     "ingot_abi_version": (),
@@ -134,11 +137,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         LABEL,
         result("ingot_buffer"),
     ),
-    "ingot_take_released": (
-        mostly([("tokens",)], [("null",)]),
-        number(0, 1, 7, 8192),
-        result("uint64_t"),
-    ),
+    "ingot_take_released": TAKEN,
     "ingot_buffer_from_raw": (
         handle("device"),
         mostly([("raw", index) for index in range(32)], [("null",)]),
@@ -180,12 +179,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_residency_set_get_info": (handle("residency_set"), struct("residency_set_info")),
     "ingot_residency_set_release": (handle("residency_set"),),
     "ingot_library_compile": (handle("device"), text(*SOURCES), struct("compile_options"), result("ingot_library")),
-    "ingot_library_get_kernel_names": (
-        handle("library"),
-        mostly([("output",)], [("null",)]),
-        number(0, 1, 7, 65536),
-        result("uint64_t"),
-    ),
+    "ingot_library_get_kernel_names": (handle("library"), *WRITTEN),
     "ingot_library_get_kernel": (handle("library"), text(*NAMES), result("ingot_kernel")),
     "ingot_library_count_constants": (handle("library"), text(*NAMES), result("uint64_t")),
     "ingot_library_get_constant": (handle("library"), text(*NAMES), number(0, 1), struct("constant_info")),
@@ -196,15 +190,12 @@ CALLS: dict[str, tuple[Choice, ...]] = {
         number(0, 1, 2, 2, 2, 1025),
         result("ingot_kernel"),
     ),
+    "ingot_library_set_label": (handle("library"), LABEL),
+    "ingot_library_get_label": (handle("library"), *WRITTEN),
     "ingot_library_release": (handle("library"),),
     "ingot_kernel_get_info": (handle("kernel"), struct("kernel_info")),
     "ingot_kernel_get_argument": (handle("kernel"), number(0, 1, 2), struct("argument_info")),
-    "ingot_kernel_get_label": (
-        handle("kernel"),
-        mostly([("output",)], [("null",)]),
-        number(0, 1, 7, 65536),
-        result("uint64_t"),
-    ),
+    "ingot_kernel_get_label": (handle("kernel"), *WRITTEN),
     "ingot_kernel_suggest_group": (handle("kernel"), *[GRID] * 3, mostly([("tokens",)], [("null",)])),
     "ingot_kernel_get_constant": (handle("kernel"), number(0, 1), struct("constant_info")),
     "ingot_kernel_release": (handle("kernel"),),
@@ -241,21 +232,17 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_encoder_get_info": (handle("encoder"), struct("encoder_info")),
     "ingot_encoder_commit": (handle("encoder"), result("ingot_submission")),
     "ingot_encoder_release": (handle("encoder"),),
+    "ingot_device_get_slot_timeout": (handle("device"), result("uint64_t")),
+    "ingot_device_set_slot_timeout": (handle("device"), number(0, 1_000_000)),
+    "ingot_notifier_create": (result("ingot_notifier"), result("int32_t")),
+    "ingot_notifier_take": (handle("notifier"), *TAKEN),
+    "ingot_notifier_release": (handle("notifier"),),
+    "ingot_submission_notify": (handle("submission"), handle("notifier"), number(0, 1, 77)),
+    "ingot_encoder_begin": (handle("encoder"), handle("notifier"), number(0, 1, 77), result("uint8_t")),
     "ingot_submission_wait": (handle("submission"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
     "ingot_submission_get_info": (handle("submission"), struct("submission_info")),
     "ingot_submission_release": (handle("submission"),),
     **fuzz_profile.CALLS,
     # No function, but a chain of good calls: what a dispatch needs all fits, and is committed.
-    "work": (plain(*DISPATCHED),),
+    "work": (plain(*DISPATCHED), plain(0, 0, 1)),
 }
-
-# How often each is tried; the others once.
-WEIGHTS = {"ingot_encoder_dispatch": 5, "ingot_buffer_get_contents": 3, "ingot_submission_wait": 4, "work": 4,
-           "ingot_device_open": 1, "ingot_buffer_create": 2, "ingot_buffer_window": 3,
-           "ingot_encoder_commit": 2, "ingot_kernel_bind": 2, "ingot_encoder_dispatch_using": 2,
-           "ingot_encoder_dispatch_bound": 2}  # fmt: skip
-
-STRATEGIES = {
-    name: st.tuples(st.just(name), st.tuples(*map(st.sampled_from, choices))) for name, choices in CALLS.items()
-}
-CALL = st.sampled_from([name for name in CALLS for _ in range(WEIGHTS.get(name, 1))]).flatmap(STRATEGIES.__getitem__)

@@ -43,12 +43,14 @@ class Call:
         self.name = name
         self.recipes = recipes
         self.results: list[tuple[Any, str]] = []
+        self.stages: list[Any] = []
         self.handles = 0
         self.wrong_handles = 0
         self.shape: list[int] = []
         self.dtype = 0
         self.values_nbytes = 0
         self.layout_count = 0
+        self.replacement_count = 0
         self.keep: list[Any] = []
         self.values = [getattr(self, f"_{recipe[0]}")(*recipe[1:]) for recipe in recipes]
 
@@ -125,6 +127,11 @@ class Call:
             self.results.append((pointer, kind))
         return pointer
 
+    def _stage(self) -> Any:
+        """For an encoder that its session commits, whatever is in it: nobody else gets to know it."""
+        self.stages.append(ffi.new("ingot_encoder *"))
+        return self.stages[-1]
+
     def _struct(self, name: str, wrong: int | None) -> Any:
         size = ffi.sizeof(f"ingot_{name}")
         made = ffi.new(f"ingot_{name} *")
@@ -194,6 +201,20 @@ class Call:
             entry.value = words
         self.keep.append(array)
         return array
+
+    def _replacements(self, entries: list[tuple[Any, ...]]) -> Any:
+        self.replacement_count = len(entries)
+        array = ffi.new("ingot_replacement[]", lib.INGOT_MAX_REPLACEMENTS)
+        for entry, (name, dispatch, recorded, given, nbytes, dtype) in zip(array, entries, strict=False):
+            handles = [getattr(self, f"_{r[0]}")(*r[1:]) if r else ffi.NULL for r in (recorded, given)]
+            self.keep.append(ffi.NULL if name is None else ffi.new("char[]", name))
+            entry.name, entry.dispatch, (entry.recorded, entry.buffer) = self.keep[-1], dispatch, handles
+            entry.value, entry.nbytes, entry.dtype = MEMORY, nbytes, dtype
+        self.keep.append(array)
+        return array
+
+    def _replacement_count(self) -> int:
+        return self.replacement_count
 
     # Comes after `values`.
     def _values_nbytes(self) -> int:

@@ -82,6 +82,17 @@ kernel void read(device const uchar *in [[buffer(0)]], device uchar *out [[buffe
 """
 
 
+# No address at all, so nobody else's memory is hit.
+FAULT = "kernel void fault(device int *x) { x[1ul << 50] = 1; }"
+
+
+def fault(device: ingot.Device, label: str | None = None) -> ingot.Submission:
+    """A submission that fails, where the device notices it."""
+    with device.encoder(label) as encoder:
+        encoder.dispatch(device.compile(FAULT).kernel("fault"), device.zeros(1, "int32"), grid=1)
+        return encoder.commit()
+
+
 class Spinner:
     """Submissions that take about as long as they are asked to, on any device."""
 

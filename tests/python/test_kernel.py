@@ -41,6 +41,17 @@ def test_kernels_of_a_library(device: ingot.Device) -> None:
     assert "flip" in repr(library)
 
 
+def test_a_library_has_a_label(device: ingot.Device) -> None:
+    library = device.compile(SAXPY)
+    assert library.label is None
+    library.label = "naïve → label"
+    assert device.compile(SAXPY).label == "naïve → label"
+    library.label = None
+    assert library.label is None
+    with pytest.raises(ingot.ArgumentError, match="label"):
+        library.label = "a\0b"
+
+
 def test_c20_the_same_kernel_twice_is_the_same_object(device: ingot.Device) -> None:
     library = device.compile(SAXPY)
     kernel = library.kernel("saxpy")

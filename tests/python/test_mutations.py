@@ -220,6 +220,42 @@ RESIDENCY = [
     ),
 ]
 
+RECORD = "Ingot/CommandEncoder+Record.swift"
+GRAPHS = [
+    Mutation(
+        "a graph needs no barrier before it",
+        RECORD,
+        "hazards.isFull || hazards.conflicts(graph.beginning)",
+        "hazards.isFull",
+    ),
+    Mutation("what a graph has done is forgotten", RECORD, "hazards.formUnion(graph.end)", ""),
+    Mutation("what was bound before a graph is bound after it", RECORD, "bindings = Bindings()", ""),
+    Mutation(
+        "a graph begins where its last barrier is",
+        "Ingot/Recording.swift",
+        "if beginning == nil { beginning = hazards }",
+        "beginning = hazards",
+    ),
+    Mutation(
+        "a replay has no barriers",
+        "Ingot/GraphPlan.swift",
+        "case .barrier: if withBarriers { target.barrier() }",
+        "case .barrier: break",
+    ),
+    Mutation(
+        "a value by name is put in the place of the first alone",
+        "Ingot/GraphPlan.swift",
+        "for value in values where value.name == name {",
+        "for value in values.prefix(1) where value.name == name {",
+    ),
+    Mutation(
+        "a name holds against the number of a dispatch",
+        "Ingot/Graph+Replacing.swift",
+        "guard case .argument(let name, let dispatch) = replacement.place else { continue }",
+        "guard case .argument(let name, let dispatch) = replacement.place, replacements.count < 2 else { continue }",
+    ),
+]
+
 
 HAZARDS = "Ingot/HazardTracker.swift"
 CONFLICTS = "written.overlaps(start, end) || (writes && read.overlaps(start, end))"
@@ -310,6 +346,11 @@ def test_residency(workshop: Workshop, test: str, mutation: Mutation) -> None:
 @pytest.mark.parametrize("mutation", ORDER, ids=str)
 def test_order_model(workshop: Workshop, mutation: Mutation) -> None:
     workshop.assert_noticed(mutation, "test_order_model.py::test_programs_end_as_if_one_step_came_after_the_other")
+
+
+@pytest.mark.parametrize("mutation", GRAPHS, ids=str)
+def test_graph_model(workshop: Workshop, mutation: Mutation) -> None:
+    workshop.assert_noticed(mutation, "test_graph_model.py::test_graphs_are_like_their_model")
 
 
 QUICK = "test_windows.py::test_iteration_and_membership"

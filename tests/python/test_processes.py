@@ -120,18 +120,30 @@ FORK_CASES = {
     "wrap": "device.wrap(pages)",
     "mapped file": "device.mmap(sys.executable, 'uint8')",
     "raw pointer": "out.raw_pointer",
+    "callback": "first.add_done_callback(print)",
+    "await": "asyncio.run(awaited(busy))",
+    "await in the loop of before": "loop.run_until_complete(awaited(busy))",
+    "await encoder": "asyncio.run(awaited(encoder))",
+    "notifier": "ingot._native_notify.create_notifier()",
 }
 
 
 def test_every_use_in_a_forked_child_is_a_clear_error(environment: dict[str, str]) -> None:
     program = f"""
+import asyncio
+async def awaited(work):
+    await work
 kept = out.numpy()
 value = int(kept[0])
 encoder = device.encoder("before")
 bound = kernel.bind(out, 1)
 weights = device.residency_set("before")
 pages = ingot.aligned_empty((4,))
+loop = asyncio.new_event_loop()
+loop.run_until_complete(awaited(commit(second // 50)))
+called = threading.Event()
 busy = commit(second // 4)
+busy.add_done_callback(lambda _: called.set())
 child = os.fork()
 if child == 0:
     wrong = []
@@ -146,11 +158,13 @@ if child == 0:
             wrong.append(f"{{name}}: {{error!r}}")
     with __import__("warnings").catch_warnings():
         __import__("warnings").simplefilter("ignore")
-        del encoder, out, kernel, bound, weights, device, first, busy  # releasing is harmless
+        del encoder, out, kernel, bound, weights, device, first, busy, loop  # releasing is harmless
     print(wrong, kept.shape, flush=True)
     sys.exit(0)
 _, status = os.waitpid(child, 0)
-busy.wait()
+loop.run_until_complete(awaited(busy))
+assert called.wait(60)
+loop.close()
 encoder.discard()
 print("child ended with", os.waitstatus_to_exitcode(status))
 """
@@ -203,6 +217,52 @@ submissions = [commit(second // 20) for _ in range(5)]
 sys.excepthook = lambda *_: None
 raise RuntimeError
 """,
+    "callbacks that are not called yet": """
+for _ in range(20):
+    commit(second // 50).add_done_callback(print)
+""",
+    "a callback that is running, and others behind it": """
+def call(done):
+    while True:
+        time.sleep(0.001)
+        done.gpu_time
+for _ in range(20):
+    commit(second // 1000).add_done_callback(call)
+time.sleep(0.02)
+""",
+    "an event loop that is abandoned": """
+import asyncio
+async def work():
+    await asyncio.gather(*(commit(second // 50) for _ in range(5)))
+loop = asyncio.new_event_loop()
+task = loop.create_task(work())
+task._log_destroy_pending = False
+loop.call_later(0.02, loop.stop)
+loop.run_forever()
+""",
+    "a task that is cancelled while it awaits": """
+import asyncio
+async def work():
+    await commit(second // 20)
+async def main():
+    for _ in range(5):
+        asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+asyncio.run(main())
+""",
+    "daemon threads with event loops and callbacks": """
+import asyncio
+async def work():
+    while True:
+        with await device.encoder() as encoder:
+            encoder.dispatch(kernel, out, second // 500, grid=1)
+            submission = encoder.commit()
+        submission.add_done_callback(lambda done: done.gpu_time)
+        await submission
+for _ in range(3):
+    threading.Thread(target=asyncio.run, args=(work(),), daemon=True).start()
+time.sleep(0.05)
+""",
     "threads that are not daemons": """
 def work():
     for _ in range(20):
@@ -215,7 +275,7 @@ for _ in range(3):
 
 @pytest.mark.parametrize("case", EXITS)
 def test_exit_neither_crashes_nor_hangs(case: str, environment: dict[str, str]) -> None:
-    runs = int(os.environ.get("INGOT_EXIT_RUNS", "8"))
+    runs = int(os.environ.get("INGOT_EXIT_RUNS", "6"))
     for _ in range(runs):
         status, _, err = finish(start(EXITS[case], environment))
         assert status == ("exception" in case), err

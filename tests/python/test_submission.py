@@ -47,23 +47,31 @@ def test_commit_returns_at_once_and_wait_ends_with_the_work(device: ingot.Device
     submission.wait(0)
 
 
+def test_c65_commit_and_wait_blocks_until_the_result_can_be_read(device: ingot.Device) -> None:
+    spinner = Spinner(device)
+    before = int(spinner.out.numpy()[0])
+    submission = spinner.commit_steps(spinner.steps(0.1), wait=True)
+    assert submission.done()
+    assert spinner.out.numpy()[0] != before
+
+
 def test_gpu_times(device: ingot.Device) -> None:
     spinner = Spinner(device)
     start = time.monotonic()
     submission = spinner.commit(0.1)
     submission.wait()
     elapsed = time.monotonic() - start
-    assert 0.02 < submission.gpu_time <= elapsed
+    assert 0.02 < submission.gpu_time <= submission.host_time <= elapsed
     assert submission.gpu_end - submission.gpu_start == submission.gpu_time
 
 
 def test_what_is_known_only_afterwards(device: ingot.Device) -> None:
     submission = Spinner(device).commit(0.2, label="later")
-    for ask in ("gpu_time", "gpu_start", "gpu_end", "error"):
+    for ask in ("gpu_time", "gpu_start", "gpu_end", "host_time", "error"):
         with pytest.raises(ingot.StateError, match="'later' is not done"):
             getattr(submission, ask)
     submission.wait()
-    for ask in ("gpu_time", "gpu_start", "gpu_end", "error"):
+    for ask in ("gpu_time", "gpu_start", "gpu_end", "host_time", "error"):
         getattr(submission, ask)
 
 

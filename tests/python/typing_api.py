@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 from typing import Any, Literal, assert_type
 
@@ -24,6 +25,8 @@ def devices() -> None:
     device.residency_budget = 1 << 30
     assert_type(device.keep_alive, float)
     device.keep_alive = 2
+    assert_type(device.slot_timeout, float)
+    device.slot_timeout = 5
     residency_set = device.residency_set(label="weights")
     residency_set.add(device.zeros(4), device.zeros(5))
     with residency_set.resident() as kept:
@@ -134,6 +137,14 @@ def kernels(device: ingot.Device) -> ingot.Kernel:
     return kernel
 
 
+async def awaiting(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    with await device.encoder("step") as encoder:
+        assert_type(encoder, ingot.CommandEncoder)
+        encoder.dispatch(kernel, x, grid=x.size)
+        assert_type(await encoder.commit(), ingot.Submission)
+    assert_type(await asyncio.wait_for(encoder.submission, 10), ingot.Submission)
+
+
 def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
     with device.encoder(label="work", ordering="serial") as encoder:
         assert_type(encoder, ingot.CommandEncoder)
@@ -144,7 +155,10 @@ def encoders(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> Non
         assert_type(submission, ingot.Submission)
     assert_type(submission.wait(timeout=1.5), None)
     assert_type(submission.done(), bool)
-    assert_type(submission.gpu_time, float)
+    assert_type((submission.gpu_time, submission.host_time), tuple[float, float])
+    assert_type(submission.add_done_callback(lambda done: done.gpu_time), None)
+    submission.add_done_callback(print)
+    submission.add_done_callback(len)  # type: ignore[arg-type]
     assert_type(submission.error, ingot.CommandBufferError | None)
     encoder.dispatch(kernel, x, grid="4")  # type: ignore[arg-type]
     encoder.dispatch(x, x, grid=4)  # type: ignore[arg-type]
@@ -176,6 +190,30 @@ def bound_kernels(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -
     bound(a=2.0)  # type: ignore[call-arg]
 
 
+def queues(device: ingot.Device, x: ingot.Buffer) -> None:
+    queue = device.queue("uploads")
+    assert_type(queue, ingot.Queue)
+    assert_type(device.default_queue.label, str | None)
+    event = device.event(label="loaded")
+    assert_type(event.value, int)
+    event.signal(np.uint64(4))
+    assert_type(event.wait(3, timeout=1.5), None)
+    with queue.encoder("copy", ordering="serial") as encoder:
+        assert_type(encoder.queue, ingot.Queue)
+        encoder.wait(event, 1)
+        encoder.signal(event, 2)
+    with device.session("layer") as session:
+        assert_type(session, ingot.EncoderSession)
+        assert_type(session.begin_stage("a"), ingot.CommandEncoder)
+        assert_type(session.fence_stage(), ingot.Submission)
+        assert_type(session.event, ingot.Event | None)
+    assert_type(queue.session().is_drained, bool)
+    queue.synchronize(1)
+    event.signal(1.5)  # type: ignore[arg-type]
+    encoder.wait(1, event)  # type: ignore[arg-type]
+    encoder.signal(x, 1)  # type: ignore[arg-type]
+
+
 def profiles(device: ingot.Device) -> None:
     with ingot.profile("trace.json", device=device, limit=100) as profile, device.encoder(profile=True) as encoder:
         submission = encoder.commit_and_wait()
@@ -201,3 +239,19 @@ def errors(error: ingot.CompileError) -> None:
     timeout_error: TimeoutError = ingot.WaitTimeoutError()
     base: list[ingot.IngotError] = [ingot.ArgumentError(), ingot.InFlightError(), ingot.CommandBufferError("")]
     del value_error, memory_error, timeout_error, base
+
+
+def graphs(device: ingot.Device, kernel: ingot.Kernel, x: ingot.Buffer) -> None:
+    with device.record("step", ordering="manual") as step:
+        assert_type(step, ingot.Graph)
+        step.dispatch(kernel, x, a=2.0, grid=4)
+        step.barrier(x)
+    assert_type(step.replay(), ingot.Submission)
+    assert_type(step.replay({x: x, (2, "x"): x}, a=np.float32(1), by=(1, 2)), ingot.Submission)
+    assert_type(step.replace({x: x}), ingot.Graph)
+    with device.encoder() as encoder:
+        assert_type(step.encode(encoder, a=1.0), None)
+    assert_type((step.dispatches, step.barriers), tuple[int, int])
+    step.replay({"x": x})  # type: ignore[dict-item]
+    step.replay(replacements={x: x})  # type: ignore[arg-type]
+    device.record(ordering="random")  # type: ignore[arg-type]

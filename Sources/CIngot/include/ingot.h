@@ -61,6 +61,7 @@ typedef struct ingot_error_info {
   int64_t metal_code;    /* INGOT_ERROR_COMMAND_BUFFER: the MTLCommandBufferError code */
   char file[64];         /* INGOT_ERROR_COMPILE: "program_source" */
   char source_line[256]; /* INGOT_ERROR_COMPILE: the offending line */
+  char kernels[1024];    /* INGOT_ERROR_COMMAND_BUFFER: the labels of the kernels in it, one a line, cut to what fits */
 } ingot_error_info;
 
 /* The text of the last failure on this thread. This and the next leave it as it is, even when they fail. */
@@ -87,7 +88,12 @@ typedef struct ingot_live_objects {
   uint64_t submissions;
   uint64_t metal_objects; /* the software device's own objects; 0 with Apple's Metal */
   uint64_t residency_sets; /* made by ingot_residency_set_create */
+  uint64_t events;
+  uint64_t queues; /* a device's own counts while somebody refers to it */
+  uint64_t sessions;
   uint64_t profiles;
+  uint64_t notifiers;
+  uint64_t graphs;
 } ingot_live_objects;
 ingot_status ingot_count_live_objects(ingot_live_objects *_Nullable counts);
 
@@ -122,9 +128,9 @@ typedef struct ingot_device_statistics {
   uint64_t current_allocated;  /* bytes, Metal's own figure */
   uint64_t resident_count;     /* allocations in the device's own residency sets, with what is staged */
   uint64_t residency_commits;  /* MTLResidencySet.commit calls */
-  uint64_t submissions;        /* command buffers committed */
+  uint64_t submissions;        /* command buffers committed, on all queues */
   uint64_t unfinished;         /* of these, not completed yet */
-  uint64_t residency_sets;     /* on the queue, the caller's among them */
+  uint64_t residency_sets;     /* on each queue, the caller's among them */
   uint64_t resident_bytes;     /* of the allocations in resident_count */
   uint64_t unwired_bytes;      /* of those that are beyond the budget, or found no set */
   uint64_t residency_requests; /* MTLResidencySet.requestResidency calls while the device was idle */
@@ -173,6 +179,12 @@ ingot_status ingot_device_supports(ingot_device _Nullable device, int64_t family
  * such as to give back cached memory, it does now. Waits go by the system's clock.
  */
 ingot_status ingot_device_advance_time(ingot_device _Nullable device, uint64_t nanoseconds);
+/*
+ * How long an encoder that begins waits for one of Metal's command buffers when too many are unfinished, in nanoseconds;
+ * a minute at first, UINT64_MAX for ever.
+ */
+ingot_status ingot_device_get_slot_timeout(ingot_device _Nullable device, uint64_t *_Nullable nanoseconds);
+ingot_status ingot_device_set_slot_timeout(ingot_device _Nullable device, uint64_t nanoseconds);
 ingot_status ingot_device_release(ingot_device _Nullable device);
 
 /* ---- Buffer ---------------------------------------------------------------------------------------------- */
@@ -397,7 +409,7 @@ ingot_status ingot_take_released(uint64_t *_Nullable tokens, uint64_t capacity, 
 /*
  * Makes a buffer on somebody else's id<MTLBuffer> (on Linux: an object of the software device), and retains it. The
  * pointer must be that of a living object. `offset` is in bytes from its beginning; `flags` is INGOT_IMPORT_* or 0. One in
- * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of this device.
+ * private memory is for kernels only. An untracked one is ordered by an MTLFence between the encoders of one queue.
  * Adopted twice it is one storage; so is the MTLBuffer of an exact buffer of Ingot. INGOT_ERROR_ARGUMENT if it belongs to
  * another device or to a pool, or the window does not lie in it.
  */
@@ -469,7 +481,7 @@ typedef struct ingot_residency_set_info {
 } ingot_residency_set_info;
 
 /*
- * Makes a residency set of the caller's (MTLDevice.makeResidencySet), attached to the device's queue until it is
+ * Makes a residency set of the caller's (MTLDevice.makeResidencySet), attached to the device's queues until it is
  * released. `label` may be NULL. INGOT_ERROR_STATE if the queue has 31 sets, the device's own among them.
  */
 ingot_status ingot_residency_set_create(
@@ -672,6 +684,10 @@ ingot_status ingot_library_get_constant(
 ingot_status ingot_library_get_specialised_kernel(
     ingot_library _Nullable library, const char *_Nullable name, const ingot_constant *_Nullable constants,
     uint64_t constant_count, ingot_kernel _Nullable *_Nullable kernel);
+/* What Metal's tools call it: nothing at first, or NULL. All who compile the same text share it. */
+ingot_status ingot_library_set_label(ingot_library _Nullable library, const char *_Nullable label);
+ingot_status ingot_library_get_label(
+    ingot_library _Nullable library, char *_Nullable text, uint64_t capacity, uint64_t *_Nullable length);
 ingot_status ingot_library_release(ingot_library _Nullable library);
 
 ingot_status ingot_kernel_get_info(ingot_kernel _Nullable kernel, ingot_kernel_info *_Nullable info);
@@ -732,6 +748,7 @@ typedef struct ingot_submission_info {
   uint8_t reserved[6];
   char label[256];
   uint64_t barriers_spared; /* as in ingot_encoder_info */
+  double host_time; /* seconds from the commit until the host was told; 0 until done */
 } ingot_submission_info;
 
 typedef struct ingot_encoder_info {
@@ -802,10 +819,12 @@ ingot_status ingot_encoder_fill(
     ingot_encoder _Nullable encoder, ingot_buffer _Nullable buffer, const void *_Nullable element, uint64_t nbytes);
 /* What is in it so far, also after the commit. INGOT_ERROR_STATE while another thread encodes. */
 ingot_status ingot_encoder_get_info(ingot_encoder _Nullable encoder, ingot_encoder_info *_Nullable info);
+/* Discards what was encoded, and takes nothing more. INGOT_ERROR_STATE after a commit. */
+ingot_status ingot_encoder_discard(ingot_encoder _Nullable encoder);
 /* Commits (MTLCommandBuffer.commit). `submission` may be NULL if nobody is going to wait. */
 ingot_status ingot_encoder_commit(
     ingot_encoder _Nullable encoder, ingot_submission _Nullable *_Nullable submission);
-/* Discards what was encoded, if it was not committed. */
+/* Releases the handle; discards what was encoded if it was not committed, unless a session has the encoder too. */
 ingot_status ingot_encoder_release(ingot_encoder _Nullable encoder);
 
 /*
@@ -817,6 +836,173 @@ ingot_status ingot_submission_wait(ingot_submission _Nullable submission, uint64
 ingot_status ingot_submission_get_info(ingot_submission _Nullable submission, ingot_submission_info *_Nullable info);
 ingot_status ingot_submission_release(ingot_submission _Nullable submission);
 
+/* ---- Graph ----------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_graph_handle *ingot_graph;
+
+enum {
+  /* So many replacements can be given at a time. */
+  INGOT_MAX_REPLACEMENTS = 4096,
+};
+
+/*
+ * What a replay gives to arguments in place of what was recorded: for the argument called `name` of one dispatch, counted
+ * from 0 (copies, which have `source` and `destination`, and fills, which have `buffer` and `value`, count too, barriers do
+ * not); for UINT64_MAX of every dispatch whose kernel has such an argument, if all were recorded with the same value; or
+ * without a name for the buffer `recorded`, wherever it is used as these bytes of this dtype. Of several that mean one
+ * argument the most precise holds: a dispatch's, then a name, then a buffer; of these the last.
+ */
+typedef struct ingot_replacement {
+  const char *_Nullable name;
+  uint64_t dispatch;
+  ingot_buffer _Nullable recorded; /* where there is no name */
+  ingot_buffer _Nullable buffer;   /* what is given; NULL: the value */
+  const void *_Nullable value;
+  uint32_t nbytes; /* of the value */
+  int32_t dtype;   /* of the value, one or several scalars; 0 for the bytes of structs or vectors */
+} ingot_replacement;
+
+typedef struct ingot_graph_info {
+  uint64_t size;
+  uint64_t dispatches; /* of one replay */
+  uint64_t barriers;
+  uint64_t barriers_spared;
+  uint32_t ordering; /* INGOT_ORDERING_*, as in ingot_encoder_info */
+  uint8_t reserved[12];
+  char label[256];
+} ingot_graph_info;
+
+/*
+ * Begins a recording: an encoder that takes dispatches, copies, fills, barriers and graphs, and checks them as others do,
+ * but runs nothing and uses no command buffer. ingot_encoder_commit is INGOT_ERROR_STATE; ingot_encoder_release
+ * discards it. `label` may be NULL.
+ */
+ingot_status ingot_recorder_create(
+    ingot_device _Nullable device, const char *_Nullable label, uint32_t ordering,
+    ingot_encoder _Nullable *_Nullable encoder);
+/*
+ * Ends it and makes a graph, which never changes and may be replayed from any thread; the encoder can only be released
+ * then. INGOT_ERROR_STATE for an encoder that records nothing, or has ended.
+ */
+ingot_status ingot_recorder_finish(ingot_encoder _Nullable encoder, ingot_graph _Nullable *_Nullable graph);
+/*
+ * Encodes all of a graph in one command buffer and commits it. The replacements hold for this replay. `submission` may be
+ * NULL if nobody is going to wait. Refused as the dispatches and the commit would be; INGOT_ERROR_CLOSED if a pool took
+ * memory back that it uses.
+ */
+ingot_status ingot_graph_replay(
+    ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
+    ingot_submission _Nullable *_Nullable submission);
+/*
+ * Another graph, with the replacements for good, whose replays take no longer than those of this one. INGOT_ERROR_ARGUMENT
+ * if a replacement means no argument, or a name arguments that were recorded with different values.
+ */
+ingot_status ingot_graph_replace(
+    ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
+    ingot_graph _Nullable *_Nullable other);
+/*
+ * Encodes all of a graph among the dispatches of an encoder, in its order. INGOT_ERROR_ARGUMENT if the graph is another
+ * device's, or was recorded with another ordering, unless the encoder's is INGOT_ORDERING_SERIAL.
+ */
+ingot_status ingot_graph_encode(
+    ingot_graph _Nullable graph, ingot_encoder _Nullable encoder, const ingot_replacement *_Nullable replacements,
+    uint64_t count);
+/* What a replacement with this name and dispatch has to fit, refused as it would be. */
+ingot_status ingot_graph_get_argument(
+    ingot_graph _Nullable graph, const char *_Nullable name, uint64_t dispatch, ingot_argument_info *_Nullable info);
+ingot_status ingot_graph_get_info(ingot_graph _Nullable graph, ingot_graph_info *_Nullable info);
+ingot_status ingot_graph_release(ingot_graph _Nullable graph);
+
+/* ---- Queue and event ------------------------------------------------------------------------------------- */
+
+typedef struct ingot_queue_handle *ingot_queue;
+typedef struct ingot_event_handle *ingot_event;
+
+/*
+ * Makes another command queue of the device (MTLDevice.makeCommandQueue), whose work runs beside that of the others.
+ * Nothing but events orders the work of two queues. `label` may be NULL. What was committed goes on when the handle is
+ * released.
+ */
+ingot_status ingot_queue_create(
+    ingot_device _Nullable device, const char *_Nullable label, ingot_queue _Nullable *_Nullable queue);
+/* The device's own queue, which ingot_encoder_create is for. */
+ingot_status ingot_device_get_queue(ingot_device _Nullable device, ingot_queue _Nullable *_Nullable queue);
+/* As ingot_encoder_create, for this queue. */
+ingot_status ingot_queue_create_encoder(
+    ingot_queue _Nullable queue, const char *_Nullable label, uint32_t ordering,
+    ingot_encoder _Nullable *_Nullable encoder);
+/* As ingot_device_synchronize, which waits for all queues, for this one. */
+ingot_status ingot_queue_synchronize(ingot_queue _Nullable queue, uint64_t timeout);
+ingot_status ingot_queue_release(ingot_queue _Nullable queue);
+
+/*
+ * Makes an event (MTLSharedEvent): a value that begins with 0 and only grows, for queues and the host to wait for. `label`
+ * may be NULL.
+ */
+ingot_status ingot_event_create(
+    ingot_device _Nullable device, const char *_Nullable label, ingot_event _Nullable *_Nullable event);
+ingot_status ingot_event_get_value(ingot_event _Nullable event, uint64_t *_Nullable value);
+/* Lets it reach `value` now; one that is not above the present one is ignored. */
+ingot_status ingot_event_signal(ingot_event _Nullable event, uint64_t value);
+/*
+ * Waits until it has reached `value`: INGOT_OK, INGOT_ERROR_TIMEOUT after `timeout` nanoseconds (UINT64_MAX: never; 0: it
+ * only looks), or INGOT_ERROR_COMMAND_BUFFER if only the failure of a submission that was to signal it has let it.
+ */
+ingot_status ingot_event_wait(ingot_event _Nullable event, uint64_t value, uint64_t timeout);
+ingot_status ingot_event_release(ingot_event _Nullable event);
+
+/*
+ * Makes all that is encoded after this wait until the event has reached `value` (encodeWaitForEvent). Meanwhile the queue
+ * starts nothing that was committed later. INGOT_ERROR_ARGUMENT for an event of another device.
+ */
+ingot_status ingot_encoder_wait_event(ingot_encoder _Nullable encoder, ingot_event _Nullable event, uint64_t value);
+/*
+ * Lets the event reach `value` when all is done that was encoded before (encodeSignalEvent), and also if the submission
+ * fails. An encoder that is discarded signals nothing.
+ */
+ingot_status ingot_encoder_signal_event(ingot_encoder _Nullable encoder, ingot_event _Nullable event, uint64_t value);
+
+/* ---- Session --------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_session_handle *ingot_session;
+
+typedef struct ingot_session_info {
+  uint64_t size;
+  uint64_t fence_value; /* what the last fence signals */
+  uint64_t wait_value;  /* what the last stage that waits waits for */
+  uint64_t wait_count;  /* resets after a fence: stages that begin with a wait */
+  uint8_t is_drained;   /* the stage that was begun last is committed, or discarded */
+  uint8_t is_fence_pending; /* it was fenced, and no reset has come after it */
+  uint8_t reserved[6];
+} ingot_session_info;
+
+/*
+ * Work in stages: one encoder after the other on one queue, each of which waits for the one before by an event, if that
+ * was fenced. `label` (may be NULL) is what stages without a label are called.
+ */
+ingot_status ingot_session_create(
+    ingot_queue _Nullable queue, const char *_Nullable label, ingot_session _Nullable *_Nullable session);
+/*
+ * Begins a stage, after a reset if the session is drained; its encoder is an ordinary one. `label` may be NULL.
+ * INGOT_ERROR_STATE if the stage before is not committed.
+ */
+ingot_status ingot_session_begin_stage(
+    ingot_session _Nullable session, const char *_Nullable label, ingot_encoder _Nullable *_Nullable encoder);
+/* The encoder of the stage, which is begun if none is. INGOT_ERROR_STATE if the session is drained. */
+ingot_status ingot_session_get_encoder(ingot_session _Nullable session, ingot_encoder _Nullable *_Nullable encoder);
+/* Commits the stage. `submission` may be NULL. INGOT_ERROR_STATE if the session is drained. */
+ingot_status ingot_session_commit_stage(
+    ingot_session _Nullable session, ingot_submission _Nullable *_Nullable submission);
+/* The same, and lets the stage signal the next value of the session's event, which the next stage waits for. */
+ingot_status ingot_session_fence_stage(
+    ingot_session _Nullable session, ingot_submission _Nullable *_Nullable submission);
+/* Ends a drained stage: the next one has an encoder of its own. INGOT_ERROR_STATE if there is no committed stage. */
+ingot_status ingot_session_reset(ingot_session _Nullable session);
+/* What fences signal; `*event` is NULL before the first one. */
+ingot_status ingot_session_get_event(ingot_session _Nullable session, ingot_event _Nullable *_Nullable event);
+ingot_status ingot_session_get_info(ingot_session _Nullable session, ingot_session_info *_Nullable info);
+/* Discards a stage that is not committed, when its encoder is released too. */
+ingot_status ingot_session_release(ingot_session _Nullable session);
 /* ---- Profile and capture --------------------------------------------------------------------------------- */
 
 /* When the GPU ran one dispatch, in seconds on the host clock. */
@@ -905,6 +1091,39 @@ ingot_status ingot_profile_release(ingot_profile _Nullable profile);
 ingot_status ingot_device_start_capture(ingot_device _Nullable device, const char *_Nullable path);
 /* INGOT_ERROR_STATE if no capture of this device is under way. */
 ingot_status ingot_device_stop_capture(ingot_device _Nullable device);
+
+/* ---- Notifier -------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_notifier_handle *ingot_notifier;
+
+/*
+ * Makes what tells an event loop of submissions that are done, without a thread that waits for them. `descriptor` gets a
+ * file descriptor that can be read as long as there are tokens to take: it is for poll, kqueue or epoll, must not be read
+ * or closed, and is closed when the notifier is released, also while submissions are under way. INGOT_ERROR_STATE if the
+ * process has too many open files.
+ */
+ingot_status ingot_notifier_create(ingot_notifier _Nullable *_Nullable notifier, int32_t *_Nullable descriptor);
+/*
+ * Takes up to `capacity` tokens of what is done, in the order in which it was. Call it until `count` is below `capacity`.
+ * `tokens` may be NULL if `capacity` is 0; then `count` is how many there are.
+ */
+ingot_status ingot_notifier_take(
+    ingot_notifier _Nullable notifier, uint64_t *_Nullable tokens, uint64_t capacity, uint64_t *_Nullable count);
+ingot_status ingot_notifier_release(ingot_notifier _Nullable notifier);
+/*
+ * Has `token` come to the notifier, once for each call, when the submission is done; at once if it is. A failed one is
+ * done, too: ingot_submission_wait says so.
+ */
+ingot_status ingot_submission_notify(
+    ingot_submission _Nullable submission, ingot_notifier _Nullable notifier, uint64_t token);
+/*
+ * Takes one of Metal's command buffers for the encoder, which otherwise its first dispatch does, blocking if too many are
+ * unfinished. `has_begun` gets 1, or 0 if none is free: then `token` comes when it is time to call this again, and after
+ * several such calls that of the last. Who asks first is served first, be it so or by a dispatch. INGOT_ERROR_STATE if none
+ * is free and none is committed, INGOT_ERROR_TIMEOUT if none came free in time (ingot_device_set_slot_timeout).
+ */
+ingot_status ingot_encoder_begin(
+    ingot_encoder _Nullable encoder, ingot_notifier _Nullable notifier, uint64_t token, uint8_t *_Nullable has_begun);
 
 // cdef end
 

@@ -12,7 +12,7 @@ struct SystemError: Error {
   var text: String { strerror(number).map { String(cString: $0) } ?? "error \(number)" }
   var isOutOfMemory: Bool { number == ENOMEM }
 
-  fileprivate static var last: SystemError { SystemError(number: errno) }
+  static var last: SystemError { SystemError(number: errno) }
 }
 
 extension Platform {

@@ -246,11 +246,12 @@ extension Scheduler {
     let (handler, needsHelp) = state.withLock { state -> (QueueLane?, Bool) in
       lane.takeFinished()
       if lane.isHandling { return (nil, false) }
+      // Before other lanes are looked at, so that this one is not handed over as well.
+      lane.isHandling = true
       if feedEngines(&state, &idle) != nil {
-        handOver(lane, &state)
+        state.lanesToHandle.append(lane)
         return (nil, true)
       }
-      lane.isHandling = true
       state.hasLeader = false
       return (lane, !state.lanesToHandle.isEmpty)
     }

@@ -273,7 +273,9 @@ extension SoftwareCommandBuffer {
   ) {
     trace?.line("commandBuffer \(id) \(kind) value=\(value)")
     guard !isEncoding else { misuse(method, "\(kind) is not allowed while a command encoder is encoding") }
-    guard let event = event as? SoftwareEvent else { misuse(method, "the event is no object of this device") }
+    guard let event = event as? SoftwareEvent, event.softwareDevice === softwareDevice else {
+      misuse(method, "the event is no object of this device")
+    }
     let stream = openStream(method)
     stream.pointee.retain(event)
     _ = stream.pointee.append(

@@ -26,10 +26,21 @@ class SoftwareEvent: MTLEvent, @unchecked Sendable {
 
   /// Lets the value grow to `value`; a smaller one is ignored.
   final func signal(_ value: UInt64) {
-    let (before, _) = number.max(value, ordering: .sequentiallyConsistent)
-    guard before < value else { return }
+    guard grow(to: value) else { return }
     reached(value)
     softwareDevice.scheduler.eventChanged()
+  }
+
+  /// Whether it has grown. Swift's own `max` compares as if the numbers had signs.
+  private func grow(to value: UInt64) -> Bool {
+    var known = self.value
+    while known < value {
+      let (exchanged, original) = number.weakCompareExchange(
+        expected: known, desired: value, ordering: .sequentiallyConsistent)
+      if exchanged { return true }
+      known = original
+    }
+    return false
   }
 
   func reached(_ value: UInt64) {}

@@ -15,7 +15,7 @@ struct Switches: Sendable {
   /// INGOT_SOFT_TRACE: a file that gets one line for each call.
   var traceFile: String?
   /// INGOT_SOFT_TIMEOUT: milliseconds that a dispatch may run; a GPU stops much sooner, but is faster, too.
-  var timeoutMilliseconds = 60_000
+  var timeoutMilliseconds = 10_000
 
   /// A variable with a value that means nothing.
   struct Invalid: Error, CustomStringConvertible {

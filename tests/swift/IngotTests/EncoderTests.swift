@@ -61,7 +61,7 @@ import Testing
   @Test("C51: the label reads back after commit and wait, from Metal too") func labels() throws {
     let encoder = device.encoder(label: "blur")
     try encoder.dispatch(increment, x, grid: 8)
-    #expect(encoder.computeEncoder?.label == "blur")
+    #expect(encoder.computeEncoder?.label == "blur" && encoder.commandBuffer?.label == "blur")
     let submission = try encoder.commitAndWait()
     #expect(submission.label == "blur" && encoder.label == "blur")
     #expect(try device.encoder().commitAndWait().label == "")

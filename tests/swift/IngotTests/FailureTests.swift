@@ -30,6 +30,7 @@ import Testing
       let error = try failure { try submission.wait() }
       #expect(error.kind == .commandBuffer)
       #expect(error.metalCode == 3)
+      #expect(error.kernels == ["fine", "stray"])
       for text in ["'broken'", "fine, stray", "outside its buffers"] {
         #expect(error.message.contains(text), "\(error.message)")
       }
@@ -46,6 +47,18 @@ import Testing
     try encoder.commitAndWait()
     #expect(try y.values(of: Int32.self) == Array(repeating: 1, count: 8))
     #expect(device.statistics.unfinished == 0)
+  }
+
+  @Test(.softwareDevice) func workThatIsCommittedAlreadyGoesOn() throws {
+    let gate = try Gate(device)
+    let y = try device.zeros([8], .int32)
+    let (failed, next) = (try fail(label: "first"), device.encoder())
+    try next.dispatch(fine, y, grid: 8)
+    let later = try next.commit()
+    gate.open()
+    try later.wait(timeout: .seconds(60))
+    #expect(failed.isFailed && !later.isFailed)
+    #expect(try y.values(of: Int32.self) == Array(repeating: 1, count: 8))
   }
 
   @Test(.softwareDevice) func tasksGetTheErrorToo() async throws {

@@ -72,6 +72,28 @@
       #expect(error.message.contains("'step 1'") && error.message.contains("increment"))
     }
 
+    @Test func aKernelThatNeverEndsIsAnErrorAtTheWait() throws {
+      let device = try device { $0.timeoutMilliseconds = 50 }
+      let source = """
+        kernel void endless(device const volatile int *x [[buffer(0)]], device int *y [[buffer(1)]]) {
+          while (*x == 0) {}
+          *y = 1;
+        }
+        """
+      let (x, y) = (try device.zeros([1], .int32), try device.zeros([1], .int32))
+      let encoder = device.encoder(label: "hung")
+      try encoder.dispatch(device.kernel("endless", of: source), x, y, grid: 1)
+      let error = try failure { try encoder.commitAndWait() }
+      #expect(error.kind == .commandBuffer && error.metalCode == 2 && error.kernels == ["endless"])
+      for text in ["'hung'", "endless", "Timeout", "a loop that does not end"] {
+        #expect(error.message.contains(text), "\(error.message)")
+      }
+      let next = device.encoder()
+      try next.fill(y, with: Int32(7))
+      try next.commitAndWait()
+      #expect(try y.values(of: Int32.self) == [7])
+    }
+
     @Test func smallThreadgroupLimitsAreKept() throws {
       let device = try device { $0.maxThreads = 64 }
       let increment = try device.kernel("increment", of: Sources.steps)

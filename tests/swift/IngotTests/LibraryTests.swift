@@ -27,6 +27,16 @@ import Testing
     #expect(Set(kernels.map(ObjectIdentifier.init)).count == 1)
   }
 
+  @Test func labelsReachMetal() throws {
+    let library = try device.compile(Sources.steps)
+    #expect(library.label == nil && library.metalLibrary.label == nil)
+    library.label = "steps"
+    #expect(library.label == "steps" && library.metalLibrary.label == "steps")
+    #expect(try device.compile(Sources.steps).label == "steps")
+    library.label = nil
+    #expect(library.label == nil && library.metalLibrary.label == nil)
+  }
+
   @Test func namesAreSorted() throws {
     #expect(try device.compile(Sources.steps).kernelNames == ["copy", "increment", "positions", "twice"])
   }

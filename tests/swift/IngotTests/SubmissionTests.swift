@@ -1,4 +1,6 @@
 import Dispatch
+import Foundation
+import Metal
 import Testing
 
 @testable import Ingot
@@ -44,6 +46,56 @@ import Testing
     try second.wait()
     #expect(first.gpuStart > 0 && first.gpuEnd >= first.gpuStart && first.gpuTime >= 0)
     #expect(second.gpuStart >= first.gpuEnd)
+  }
+
+  @Test func theHostsTimeIsFromCommitToEnd() throws {
+    let gate = try Gate(device)
+    let before = ContinuousClock.now
+    let submission = try submit(x)
+    #expect(submission.hostTime == 0)
+    Thread.sleep(forTimeInterval: 0.03)
+    gate.open()
+    try submission.wait()
+    let elapsed = ContinuousClock.now - before
+    #expect(submission.hostTime >= 0.03 && .seconds(submission.hostTime) <= elapsed)
+    #expect(submission.hostTime >= submission.gpuTime)
+  }
+
+  @Test("C65: commit and wait blocks until the result can be read") func commitAndWaitBlocks() throws {
+    let gate = try Gate(device)
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(30)) { [gate = Held(gate)] in
+      gate.value.open()
+    }
+    let encoder = device.encoder()
+    for _ in 0..<5 { try encoder.dispatch(increment, x, grid: 8) }
+    let submission = try encoder.commitAndWait()
+    #expect(submission.isDone && submission.hostTime > 0)
+    #expect(try x.values(of: Int32.self) == Array(repeating: 5, count: 8))
+  }
+
+  /// A thread of Python's has no autorelease pool: what Metal puts there would stay until the thread ends.
+  @Test func metalsObjectsGoWithTheSubmission() throws {
+    let (device, increment, x) = (device, increment, x)
+    let encoders = Held((0..<20).map { _ in WeakEncoder() })
+    let (made, looked) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    Thread.detachNewThread {
+      for weak in encoders.value {
+        let encoder = device.encoder()
+        try? encoder.dispatch(increment, x, grid: 8)
+        weak.isMade = encoder.computeEncoder != nil
+        weak.metal = encoder.computeEncoder
+        _ = try? encoder.commitAndWait()
+      }
+      made.signal()
+      looked.wait()
+    }
+    made.wait()
+    // The thread is still there. Metal may keep a few for the next ones.
+    let deadline = ContinuousClock.now + .seconds(10)
+    var living: Int { encoders.value.count { $0.metal != nil } }
+    while living > 4, ContinuousClock.now < deadline { Thread.sleep(forTimeInterval: 0.001) }
+    #expect(living <= 4 && encoders.value.allSatisfy(\.isMade))
+    looked.signal()
   }
 
   @Test func manyThreadsAndTasksWaitForOneSubmission() async throws {
@@ -155,4 +207,10 @@ import Testing
     #expect(device.statistics.submissions == 3 && device.statistics.unfinished == 0)
     #expect(device.statistics.currentAllocated >= 32)
   }
+}
+
+/// One of Metal's, if it is still there.
+private final class WeakEncoder {
+  weak var metal: (any MTLComputeCommandEncoder)?
+  var isMade = false
 }

@@ -82,6 +82,34 @@ import Testing
     #expect(entries.filter { $0.hasSuffix("again") } == (0..<20).map { "\($0) again" })
   }
 
+  @Test(
+    "Completed handlers of one queue run one after another, in its order",
+    arguments: [nil, 1, 2] as [UInt64?])
+  func handlersAreSerial(seed: UInt64?) throws {
+    let queue = try #require(makeDevice { $0.seed = seed }.makeCommandQueue())
+    for round in 0..<60 {
+      let seen = Mutex<(inside: Int, numbers: [Int], overlaps: Int)>((0, [], 0))
+      for number in 0..<8 {
+        let commandBuffer = try #require(queue.makeCommandBuffer())
+        commandBuffer.addCompletedHandler { _ in
+          seen.withLock { seen in
+            seen.inside += 1
+            if seen.inside > 1 { seen.overlaps += 1 }
+          }
+          usleep(UInt32(round % 3) * 20)
+          seen.withLock { seen in
+            seen.inside -= 1
+            seen.numbers.append(number)
+          }
+        }
+        commandBuffer.commit()
+        if number == 7 { commandBuffer.waitUntilCompleted() }
+      }
+      let (numbers, overlaps) = seen.withLock { ($0.numbers, $0.overlaps) }
+      try #require(numbers == Array(0..<8) && overlaps == 0, "round \(round)")
+    }
+  }
+
   @Test func handlersRunOnAnotherThread() throws {
     let handlerThread = Mutex<UInt>(0)
     let commandBuffer = try makeCommandBuffer()

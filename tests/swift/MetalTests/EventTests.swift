@@ -18,6 +18,11 @@ import Testing
     event.signaledValue = 5
     event.signaledValue = 3
     #expect(event.signaledValue == 5)
+    event.signaledValue = 1 << 63
+    event.signaledValue = 6
+    #expect(event.signaledValue == 1 << 63)
+    event.signaledValue = .max
+    #expect(event.signaledValue == .max)
     event.label = "steps"
     #expect(event.label == "steps" && event.device === device)
   }

@@ -15,7 +15,7 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
   case encoderReleased, secondEncoder, commitWithOpenEncoder, commitTwice, encoderAfterCommit,
     encodingAfterEnd
   case completedHandlerAfterCommit, scheduledHandlerAfterCommit, eventWithOpenEncoder, enqueueTwice
-  case waitAfterUpdate
+  case waitAfterUpdate, eventWaitWithOpenEncoder, eventAfterCommit, eventOfAnotherDevice
   // Blits, queues, residency sets, pipelines.
   case oddCopy, copyBeyondEnd, overlappingCopy, emptyFill, queueWithoutSlots, tooManyResidencySets
   case fullResidencySet, residencySetInTwoThreads, residencyOfAnotherDevice
@@ -59,12 +59,13 @@ enum Misuse: String, CaseIterable, Codable, Sendable {
     case .secondEncoder: "A command encoder is already encoding to this command buffer"
     case .commitWithOpenEncoder: "commit command buffer with uncommitted encoder"
     case .commitTwice: "commit an already committed command buffer"
-    case .encoderAfterCommit: "_status < MTLCommandBufferStatusCommitted"
+    case .encoderAfterCommit, .eventAfterCommit: "_status < MTLCommandBufferStatusCommitted"
     case .encodingAfterEnd: "encoding after endEncoding has been called"
     case .completedHandlerAfterCommit: "Completed handler provided after commit call"
     case .scheduledHandlerAfterCommit: "Scheduled handler provided after commit call"
-    case .eventWithOpenEncoder: "not allowed while a command encoder is encoding"
+    case .eventWithOpenEncoder, .eventWaitWithOpenEncoder: "not allowed while a command encoder is encoding"
     case .enqueueTwice: "enqueue an already enqueued command buffer"
+    case .eventOfAnotherDevice: "the event is no object of this device"
     case .waitAfterUpdate: "it must wait before it updates"
     case .oddCopy: "source offset(2) and size(4) must be multiples of 4"
     case .copyBeyondEnd: "destination offset(64) + size(4) must be <= length(64)"
@@ -262,6 +263,15 @@ extension Misuse {
       let encoder = try scene.encoder()
       if let event = scene.device.makeEvent() { commandBuffer.encodeSignalEvent(event, value: 1) }
       encoder.endEncoding()
+    case .eventWaitWithOpenEncoder:
+      let encoder = try scene.encoder()
+      if let event = scene.device.makeEvent() { commandBuffer.encodeWaitForEvent(event, value: 0) }
+      encoder.endEncoding()
+    case .eventAfterCommit:
+      commandBuffer.commit()
+      if let event = scene.device.makeEvent() { commandBuffer.encodeSignalEvent(event, value: 1) }
+    case .eventOfAnotherDevice:
+      if let event = try makeDevice().makeSharedEvent() { commandBuffer.encodeWaitForEvent(event, value: 0) }
     case .enqueueTwice:
       commandBuffer.enqueue()
       commandBuffer.enqueue()

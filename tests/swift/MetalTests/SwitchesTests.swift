@@ -11,7 +11,7 @@ import Testing
   @Test func variablesAreRead() throws {
     let none = try read([:])
     #expect(none.seed == nil && none.maxThreads == nil && none.failAllocation == nil)
-    #expect(none.failSubmission == nil && none.traceFile == nil && none.timeoutMilliseconds == 60_000)
+    #expect(none.failSubmission == nil && none.traceFile == nil && none.timeoutMilliseconds == 10_000)
     let all = try read([
       "INGOT_SOFT_SEED": "18446744073709551615", "INGOT_SOFT_MAX_THREADS": "64",
       "INGOT_SOFT_FAIL_ALLOCATION": "2",

@@ -48,6 +48,16 @@ public func pthread_threadid_np(_ thread: pthread_t?, _ id: UnsafeMutablePointer
 @discardableResult
 public func close(_ descriptor: Int32) -> Int32 { 0 }
 
+public let F_SETFD: Int32 = 2
+public let F_SETFL: Int32 = 4
+public let FD_CLOEXEC: Int32 = 1
+
+public func pipe(_ ends: UnsafeMutablePointer<Int32>!) -> Int32 { 0 }
+
+public func fcntl(_ descriptor: Int32, _ command: Int32, _ value: Int32) -> Int32 { 0 }
+
+public func read(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer!, _ count: Int) -> Int { 0 }
+
 @discardableResult
 public func fstat(_ descriptor: Int32, _ status: UnsafeMutablePointer<stat>!) -> Int32 { 0 }
 

@@ -1,0 +1,272 @@
+import Dispatch
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Ingot
+
+/// Who waits for one of Metal's command buffers: threads, tasks and event loops, in one line.
+@Suite struct SlotLineTests {
+  let slots = CommandSlots()
+
+  // Where many tests run at a time a task may have to wait for long until it runs at all.
+  init() { slots.timeout = .seconds(3600) }
+
+  /// Takes all slots, and commits them.
+  private func fill() throws {
+    for _ in 0..<CommandSlots.capacity {
+      try slots.take()
+      slots.commit()
+    }
+  }
+
+  @Test func whoComesFirstIsServedFirst() async throws {
+    try fill()
+    let (order, notifier) = (Served(), try CompletionNotifier())
+    var tasks: [Task<Void, any Error>] = []
+    var asked: [SlotRequest] = []
+    for index in 0..<30 {
+      let request = try #require(try slots.request())
+      asked.append(request)
+      switch index % 3 {
+      case 0:
+        // Threads of their own: those of Dispatch's are few, and come slowly where all of them block.
+        Thread.detachNewThread { [slots] in
+          slots.wait(for: request)
+          order.add(index, slots.end(request))
+        }
+      case 1:
+        tasks.append(
+          Task { [slots] in
+            await slots.answer(to: request)
+            order.add(index, slots.end(request))
+          })
+      default: #expect(slots.enrol(.loop(notifier.queue, UInt64(index)), for: request))
+      }
+    }
+    for index in 0..<30 {
+      slots.free(committed: true)
+      if index % 3 == 2 {
+        try #require(canBeRead(notifier.fileDescriptor, 60_000))
+        #expect(notifier.take() == [UInt64(index)])
+        order.add(index, slots.end(asked[index]))
+      }
+      while order.list.count <= index { await Task.yield() }
+      slots.commit()
+    }
+    #expect(order.list == Array(0..<30))
+    for task in tasks { try await task.value }
+  }
+
+  @Test func aNewcomerDoesNotOvertake() throws {
+    try fill()
+    let first = try #require(try slots.request())
+    slots.free(committed: true)
+    // The slot is the first one's, though nobody has come for it.
+    let second = try #require(try slots.request())
+    #expect(slots.end(first))
+    #expect(!slots.end(second))
+  }
+
+  @Test func whoLeavesTheLineHarmsNobody() throws {
+    try fill()
+    let requests = try (0..<3).map { _ in try #require(try slots.request()) }
+    #expect(!slots.end(requests[1]))
+    slots.free(committed: true)
+    slots.free(committed: true)
+    #expect(slots.end(requests[0]) && slots.end(requests[2]))
+    slots.free(committed: false)
+    #expect(try slots.request() == nil)
+  }
+
+  @Test func waitsEndWithTheirTimeAndLeaveTheLine() async throws {
+    try fill()
+    slots.timeout = .milliseconds(20)
+    let notifier = try CompletionNotifier()
+    let request = try #require(try slots.request())
+    #expect(slots.enrol(.loop(notifier.queue, 5), for: request))
+    let error = try failure { try slots.take() }
+    #expect(error.kind == .timeout && error.message.contains("slotTimeout"))
+    let task = try #require(try slots.request())
+    await slots.answer(to: task)
+    #expect(!slots.end(task))
+    #expect(canBeRead(notifier.fileDescriptor, 60_000) && notifier.take() == [5])
+    #expect(!slots.end(request))
+    // Nobody stands in the line: a slot that comes back is free.
+    slots.free(committed: true)
+    #expect(try slots.request() == nil)
+  }
+
+  @Test func aSlotThatComesBeforeAnybodyWaitsIsNotLost() throws {
+    try fill()
+    let request = try #require(try slots.request())
+    slots.free(committed: true)
+    slots.wait(for: request)
+    #expect(slots.end(request))
+  }
+
+  @Test func manyOfEachKindAllGetOne() async throws {
+    for _ in 0..<CommandSlots.capacity { try slots.take() }
+    // One is committed all the time, so nobody is refused; two go round.
+    slots.commit()
+    for _ in 0..<2 { slots.free(committed: false) }
+    let served = LockedCount()
+    let group = DispatchGroup()
+    for _ in 0..<8 {
+      group.enter()
+      Thread.detachNewThread { [slots] in
+        defer { group.leave() }
+        for _ in 0..<200 where (try? slots.take()) != nil {
+          served.add()
+          slots.free(committed: false)
+        }
+      }
+    }
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      for _ in 0..<400 {
+        tasks.addTask { [slots] in
+          if let request = try slots.request() {
+            await slots.answer(to: request)
+            #expect(slots.end(request))
+          }
+          served.add()
+          slots.free(committed: false)
+        }
+      }
+      try await tasks.waitForAll()
+    }
+    await withCheckedContinuation { continuation in group.notify(queue: .global()) { continuation.resume() } }
+    #expect(served.value == 2000)
+    // Both are back, and there once.
+    #expect(try (0..<3).map { _ in try slots.request() == nil } == [true, true, false])
+  }
+}
+
+/// Encoders that take their command buffer before the first dispatch.
+@Suite struct BegunEncoderTests {
+  let device: Device
+  let increment: Kernel
+  let x: Buffer
+
+  init() throws {
+    device = try Device.isolated()
+    increment = try device.kernel("increment", of: Sources.steps)
+    x = try device.zeros([8], .int32)
+    device.slotTimeout = .seconds(3600)
+  }
+
+  private func commit(_ encoder: CommandEncoder) throws -> Submission {
+    try encoder.dispatch(increment, x, grid: 8)
+    return try encoder.commit()
+  }
+
+  @Test func aThousandTasksOnOneDevice() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { [self] tasks in
+      for _ in 0..<1000 {
+        tasks.addTask { try await self.commit(self.device.encoder().begun()).completed() }
+      }
+      try await tasks.waitForAll()
+    }
+    #expect(try x.values(of: Int32.self) == Array(repeating: 1000, count: 8))
+    #expect(device.statistics.unfinished == 0)
+  }
+
+  @Test func anEventLoopBeginsWhenItIsTold() throws {
+    let notifier = try CompletionNotifier()
+    let first = device.encoder()
+    #expect(try first.begin(notifying: notifier, token: 1))
+    #expect(try first.begin(notifying: notifier, token: 1))
+    try first.discard()
+    let gate = try Gate(device)
+    for _ in 0..<CommandSlots.capacity { _ = try commit(device.encoder()) }
+    let late = device.encoder(label: "late")
+    #expect(try !late.begin(notifying: notifier, token: 2))
+    #expect(try !late.begin(notifying: notifier, token: 3))
+    gate.open()
+    try #require(canBeRead(notifier.fileDescriptor, 60_000))
+    #expect(notifier.take() == [3])
+    #expect(try late.begin(notifying: notifier, token: 4))
+    try commit(late).wait()
+    #expect(notifier.count == 0)
+    #expect(try failure { _ = try late.begin(notifying: notifier, token: 5) }.kind == .state)
+  }
+
+  @Test func withNothingCommittedItIsRefusedAtOnce() async throws {
+    var encoders: [CommandEncoder] = []
+    for _ in 0..<CommandSlots.capacity { encoders.append(try await device.encoder().begun()) }
+    do {
+      try await device.encoder().begun()
+      Issue.record("one more has begun")
+    } catch {
+      #expect(error.kind == .state && error.message.contains("commit or discard"))
+    }
+    let notifier = try CompletionNotifier()
+    #expect(try failure { _ = try device.encoder().begin(notifying: notifier, token: 1) }.kind == .state)
+    encoders.removeLast()
+    try await commit(device.encoder().begun()).completed()
+  }
+
+  @Test func itsTimeIsTheSlotTimeout() async throws {
+    device.slotTimeout = .milliseconds(20)
+    let gate = try Gate(device)
+    for _ in 0..<CommandSlots.capacity { _ = try commit(device.encoder()) }
+    let late = device.encoder()
+    do {
+      try await late.begun()
+      Issue.record("it has begun")
+    } catch {
+      #expect(error.kind == .timeout)
+    }
+    let notifier = try CompletionNotifier()
+    #expect(try !late.begin(notifying: notifier, token: 1))
+    try #require(canBeRead(notifier.fileDescriptor, 60_000))
+    #expect(try failure { _ = try late.begin(notifying: notifier, token: 2) }.kind == .timeout)
+    gate.open()
+    device.slotTimeout = .seconds(3600)
+    // It was not harmed.
+    try await commit(late.begun()).completed()
+  }
+
+  @Test func oneThatIsDroppedInTheLineLeavesItsPlace() throws {
+    let notifier = try CompletionNotifier()
+    let gate = try Gate(device)
+    let submissions = try (0..<CommandSlots.capacity).map { _ in try commit(device.encoder()) }
+    do {
+      let waiting = device.encoder()
+      #expect(try !waiting.begin(notifying: notifier, token: 1))
+      let discarded = device.encoder()
+      #expect(try !discarded.begin(notifying: notifier, token: 2))
+      try discarded.discard()
+    }
+    gate.open()
+    for submission in submissions { try submission.wait() }
+    // Given to nobody: all slots are there again.
+    var encoders: [CommandEncoder] = []
+    for _ in 0..<CommandSlots.capacity {
+      encoders.append(device.encoder())
+      #expect(try encoders.last!.begin(notifying: notifier, token: 3))
+    }
+    #expect(notifier.count == 0)
+  }
+
+  @Test func aDispatchInTheLineBlocksAtItsPlace() throws {
+    let notifier = try CompletionNotifier()
+    let gate = try Gate(device)
+    for _ in 0..<CommandSlots.capacity { _ = try commit(device.encoder()) }
+    let waiting = device.encoder()
+    #expect(try !waiting.begin(notifying: notifier, token: 1))
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(20)) { [gate = Held(gate)] in
+      gate.value.open()
+    }
+    try commit(waiting).wait()
+    #expect(try x.values(of: Int32.self)[0] == Int32(CommandSlots.capacity + 1))
+  }
+}
+
+/// In which order several were served.
+private final class Served: Sendable {
+  private let indices = Mutex<[Int]>([])
+
+  func add(_ index: Int, _ isServed: Bool) { indices.withLock { $0.append(isServed ? index : -1) } }
+  var list: [Int] { indices.withLock { $0 } }
+}
