@@ -17,6 +17,7 @@ Memory = list["npt.NDArray[np.uint8]"]
 Kind = Literal["affine", "horner", "copy", "fill"]
 
 STORAGES = 3
+QUEUES = 3
 NBYTES = 192
 GRAIN = 16
 FACTOR = 5
@@ -95,10 +96,16 @@ class Part:
     """Of manual barriers: whether they are put for some storages only."""
     is_awaited: bool
     """Whether the host waits for it, and looks at all memory, before the next is committed."""
+    queue: int
+    is_recorded: bool
+    """Whether its steps are a graph, which is replayed in an encoder of its own."""
 
     def run(self, memory: Memory) -> None:
         for step in self.steps:
             step.run(memory)
+
+    def conflicts(self, other: Part) -> bool:
+        return any(step.conflicts(theirs) for step in self.steps for theirs in other.steps)
 
     @property
     def barriers(self) -> list[bool]:
@@ -130,6 +137,19 @@ class Program:
     parts: list[Part]
     seed: int
 
+    @property
+    def waits(self) -> list[list[int]]:
+        """For which of the parts before it each has to wait, since Metal does not order queues: the last in each."""
+        needed = []
+        for number, part in enumerate(self.parts):
+            last = {
+                earlier.queue: place
+                for place, earlier in enumerate(self.parts[:number])
+                if earlier.queue != part.queue and part.conflicts(earlier)
+            }
+            needed.append(sorted(last.values()))
+        return needed
+
 
 def window(storage: int, place: int, length: int, shift: int) -> Window:
     """Bytes that begin at one of few places: they overlap or touch many others of the same storage."""
@@ -159,7 +179,8 @@ def steps(draw: st.DrawFn) -> Step:
 
 def parts() -> st.SearchStrategy[Part]:
     ordering = st.sampled_from(("automatic", "manual", "serial"))
-    return st.builds(Part, ordering, st.lists(steps(), min_size=2, max_size=12), st.booleans(), st.booleans())
+    these = st.lists(steps(), min_size=2, max_size=12)
+    return st.builds(Part, ordering, these, st.booleans(), st.booleans(), st.integers(0, QUEUES - 1), st.booleans())
 
 
 def programs() -> st.SearchStrategy[Program]:

@@ -8,9 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
-from kernels import Gate
-from order_model import NBYTES, SOURCE, STORAGES, Memory, Part, Program, Step, Window, programs
+from order_model import NBYTES, QUEUES, SOURCE, STORAGES, Memory, Part, Program, Step, Window, programs
 
 import ingot
 
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 class Player:
     """Runs programs on a device, on storages that stay the same."""
 
+    is_ordered = True
+    """Whether queues wait for one another."""
+
     def __init__(self) -> None:
         self.device = ingot.Device.new(0)
         library = self.device.compile(SOURCE)
         self.kernels = {name: library.kernel(name) for name in ("affine", "horner")}
-        self.gate = Gate(self.device)
+        self.queues = [self.device.default_queue, *(self.device.queue() for _ in range(QUEUES - 1))]
+        self.gate = self.device.event("gate")
+        self.ends = [self.device.event(f"end of queue {number}") for number in range(QUEUES)]
+        self.opened = self.ended = 0
         # Metal orders whole allocations, so each has its own.
         self.storages = [self.device.empty(NBYTES, np.uint8, exact=True) for _ in range(STORAGES)]
         self.model: Memory = [np.zeros(NBYTES, np.uint8) for _ in range(STORAGES)]
@@ -37,28 +43,47 @@ class Player:
             storage.numpy(wait=True)[:] = content
         with ExitStack() as stack:
             encoders = self.encode(program, stack)
-            stack.callback(self.gate.open)
+            stack.callback(self.open)
             self.hold_back()
-            for part, encoder in zip(program.parts, encoders, strict=True):
-                encoder.commit()
+            for number, part in enumerate(program.parts):
+                self.commit(program, number, encoders[number])
                 part.run(self.model)
                 if part.is_awaited:
                     self.compare()
                     self.hold_back()
             self.compare()
+        self.ended += len(program.parts)
+
+    def commit(self, program: Program, number: int, encoder: ingot.CommandEncoder) -> None:
+        if isinstance(encoder, ingot.Graph):
+            with encoder:
+                pass  # which ends the recording
+            graph, encoder = encoder, self.begin(program, number)
+            graph.encode(encoder)
+        encoder.signal(self.ends[program.parts[number].queue], self.ended + number + 1)
+        encoder.commit()
 
     def hold_back(self) -> None:
-        with self.gate.encoder(self.device) as encoder:
-            encoder.commit()
+        for queue in self.queues:
+            with queue.encoder() as encoder:
+                encoder.wait(self.gate, self.opened + 1)
+                encoder.commit()
+
+    def open(self) -> None:
+        self.opened += 1
+        self.gate.signal(self.opened)
 
     def compare(self) -> None:
-        self.gate.open()
+        self.open()
         for storage, content in zip(self.storages, self.model, strict=True):
             assert np.array_equal(storage.numpy(wait=True), content)
 
     def encode(self, program: Program, stack: ExitStack) -> list[ingot.CommandEncoder]:
-        """All encoders at a time, a step of one and then of another. The stack gives up those that are left."""
-        encoders = [self.device.encoder(ordering=part.ordering) for part in program.parts]
+        """All encoders and recordings at a time, a step of one and then of another. The stack gives up what is left."""
+        encoders = [
+            self.device.record(ordering=part.ordering) if part.is_recorded else self.begin(program, number)
+            for number, part in enumerate(program.parts)
+        ]
         for encoder in encoders:
             stack.callback(give_up, encoder)
         rest = [self.calls(part, encoder) for part, encoder in zip(program.parts, encoders, strict=True)]
@@ -66,6 +91,14 @@ class Player:
         while rest := [calls for calls in rest if calls]:
             chance.choice(rest).pop(0)()
         return encoders
+
+    def begin(self, program: Program, number: int) -> ingot.CommandEncoder:
+        """Metal orders no queues: each encoder begins with waits for what others do before it to the same memory."""
+        part = program.parts[number]
+        encoder = self.queues[part.queue].encoder(ordering=part.ordering)
+        for other in program.waits[number] if self.is_ordered else []:
+            encoder.wait(self.ends[program.parts[other].queue], self.ended + other + 1)
+        return encoder
 
     def calls(self, part: Part, encoder: ingot.CommandEncoder) -> list[Callable[[], None]]:
         """What encodes the part; by hand with the barriers that its steps need, and no others."""
@@ -107,6 +140,22 @@ def for_programs(check: Callable[[Program], None], count: int) -> None:
 def test_programs_end_as_if_one_step_came_after_the_other() -> None:
     player = Player()
     for_programs(player.play, 120)
+
+
+@pytest.mark.software(reason="a GPU may run what is not ordered in order")
+def test_without_events_queues_have_no_order() -> None:
+    player = Player()
+    player.is_ordered = False
+    wrong = []
+
+    def check(program: Program) -> None:
+        try:
+            player.play(program)
+        except AssertionError:
+            wrong.append(program)
+
+    for_programs(check, 60)
+    assert wrong
 
 
 def test_barriers_are_as_few_as_can_be() -> None:
