@@ -56,7 +56,7 @@ SOURCES = Path(__file__).resolve().parents[2] / "Sources" / "Ingot"
 
 
 def says_rule(comment: str) -> bool:
-    text = " ".join(comment.split())
+    text = " ".join(comment.split()).lower()
     return "any thread" in text or "one thread at a time" in text
 
 
