@@ -78,6 +78,14 @@ struct HazardTracker: Sendable {
     written.overlaps(start, end) || (writes && read.overlaps(start, end))
   }
 
+  /// Notes that a dispatch uses these bytes.
+  @inline(__always)
+  mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {
+    owner = 0
+    if reads { read.insert(start, end) }
+    if writes { written.insert(start, end) }
+  }
+
   /// Whether dispatches that did all of `later` must wait for what came before.
   func conflicts(_ later: HazardTracker) -> Bool {
     written.overlaps(later.written) || written.overlaps(later.read) || read.overlaps(later.written)
@@ -88,14 +96,6 @@ struct HazardTracker: Sendable {
     owner = 0
     read.formUnion(later.read)
     written.formUnion(later.written)
-  }
-
-  /// Notes that a dispatch uses these bytes.
-  @inline(__always)
-  mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {
-    owner = 0
-    if reads { read.insert(start, end) }
-    if writes { written.insert(start, end) }
   }
 
   /// Forgets everything: there is a barrier now.

@@ -16,7 +16,6 @@ Example:
     print(y.numpy()[:4], submission.gpu_time)
 """
 
-from ingot._native_profile import DispatchTime
 from ingot.aligned import aligned_empty
 from ingot.binding import Threadgroup, threadgroup
 from ingot.bound import BoundKernel, Use
@@ -53,7 +52,7 @@ from ingot.residency import ResidencySet
 from ingot.safetensors import SafeTensors, load_safetensors
 from ingot.safetensors_header import TensorInfo
 from ingot.session import EncoderSession
-from ingot.submission import Submission
+from ingot.submission import DispatchTime, Submission
 
 __all__ = [
     "ArgumentError",

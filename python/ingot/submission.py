@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from ingot import _native, callbacks
 from ingot._native import lib, owners, release_owners
-from ingot._native_profile import DispatchTime, dispatch_times, profile_method
+from ingot._native_profile import DispatchTime as DispatchTime  # noqa: PLC0414, what submissions give is theirs
+from ingot._native_profile import dispatch_times, profile_method
 from ingot.errors import (
     ArgumentError,
     CommandBufferError,

@@ -134,7 +134,7 @@ POOL = [
         "the last one used goes first",
         "Ingot/PoolShelves.swift",
         "let unit = cached.first guard unit >= 0 else { return nil }",
-        "let unit = cached.last guard unit >= 0 else { return nil }",
+        "let unit = cached.last; guard unit >= 0 else { return nil }",
     ),
     Mutation(
         "a part of a buffer is released as the whole",
@@ -265,9 +265,9 @@ RECORD = """
   @inline(__always)
   mutating func record(_ start: UInt, _ end: UInt, reads: Bool, writes: Bool) {
     owner = 0"""
-COPY = """try dispatch(
-          kernel, buffers: buffers, values: values ?? UnsafeRawBufferPointer(start: nil, count: 0),
-          grid: .threads(Extent(threads)))"""
+COPY = """try put(
+          kernel, buffers, values ?? UnsafeRawBufferPointer(start: nil, count: 0), .threads(Extent(threads)),
+          nil, isCall: false)"""
 ORDER = [
     Mutation("no barrier for a read after a write", HAZARDS, CONFLICTS, "writes && read.overlaps(start, end)"),
     Mutation("no barrier for a write after a read", HAZARDS, CONFLICTS, "written.overlaps(start, end)"),
@@ -287,8 +287,8 @@ ORDER = [
     Mutation(
         "a barrier that the caller puts is none",
         "Ingot/CommandEncoder+Barrier.swift",
-        "if let computeEncoder, dispatchCount > 0, ordering != .serial {",
-        "if let computeEncoder, dispatchCount > 0, ordering == .automatic {",
+        "if dispatchCount > 0, ordering != .serial {",
+        "if dispatchCount > 0, ordering == .automatic {",
     ),
     Mutation(
         "serial encoders are concurrent",
@@ -305,7 +305,7 @@ ORDER = [
     Mutation(
         "Metal does not order submissions: each has a queue of its own",
         "Ingot/CommandEncoder.swift",
-        "let made = device.queue.metal.makeCommandBuffer()",
+        "let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()",
         "let made = device.metalDevice.makeCommandQueue()?.makeCommandBuffer()",
     ),
     Mutation(
