@@ -15,17 +15,32 @@ public final class Pool: Sendable, BufferMaker {
   /// A pool of its own, which shares no memory with others.
   public convenience init(_ device: Device) {
     self.init(device, PoolCore(device.memory))
-    core.object.withLock { $0.object = self }
   }
 
   init(_ device: Device, _ core: PoolCore) {
     self.device = device
     self.core = core
+    core.objects.withLock { $0 += 1 }
+  }
+
+  /// Another object of a pool that somebody has; nil if nobody has it any more.
+  fileprivate init?(sharing core: PoolCore, of device: Device) {
+    let isThere = core.objects.withLock { objects in
+      if objects > 0 { objects += 1 }
+      return objects > 0
+    }
+    guard isThere else { return nil }
+    self.device = device
+    self.core = core
   }
 
   deinit {
+    let isLast = core.objects.withLock { objects in
+      objects -= 1
+      return objects == 0
+    }
     // Buffers outlive their pool; what it cached does not. A device's own pool lives as long as the device.
-    if core !== device.poolCore { core.close() }
+    if isLast && core !== device.poolCore { core.close() }
   }
 
   /// The pool that devices make their buffers with in the present task or thread; nil for their own.
@@ -62,16 +77,16 @@ public final class Pool: Sendable, BufferMaker {
   }
 }
 
+extension Pool: Hashable {
+  /// Whether both are the same pool.
+  public static func == (one: Pool, other: Pool) -> Bool { one.core === other.core }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(id) }
+}
+
 extension Device {
   /// Its own pool, which serves what is asked of the device, unless another pool is in use.
-  public var pool: Pool {
-    poolCore.object.withLock { own in
-      if let pool = own.object { return pool }
-      let pool = Pool(self, poolCore)
-      own.object = pool
-      return pool
-    }
-  }
+  public var pool: Pool { Pool(self, poolCore) }
 
   /// Where buffers that are asked of the device get their memory now.
   var currentPool: PoolCore {
@@ -87,7 +102,7 @@ extension Buffer {
   ///     let next = try (x.pool ?? device.pool).empty(x.shape, x.dtype)  // where x lives
   public var pool: Pool? {
     guard let core = storage.pool else { return nil }
-    return core === device.poolCore ? device.pool : core.object.withLock { $0.object }
+    return core === device.poolCore ? device.pool : Pool(sharing: core, of: device)
   }
 }
 

@@ -27,7 +27,8 @@ final class PoolCore: BlockSource, @unchecked Sendable {
   private let time: any TimeSource
   private let maxBufferLength: Int
   let state: Mutex<State>
-  let object = Mutex(Weak<Pool>())
+  /// Public objects of it, which share it. (A weak reference to one would make each use of it slower.)
+  let objects = Mutex(0)
   private static let identifiers = Identifiers()
   private let pressure: PressureMonitor
 

@@ -68,7 +68,7 @@ class Pool(BufferMaker, Unpicklable):
         print(pool.hits(), pool.total_bytes())
     """
 
-    __slots__ = ("__weakref__", "_device", "_handle")
+    __slots__ = ("__weakref__", "_device", "_handle", "_maker")
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Pool(BufferMaker, Unpicklable):
         return pool
 
     def _register(self) -> None:
+        self._maker = self._device, _native.create_in_pool, _native.empty_in_pool, self._handle
         with _native.lock:
             _pools[pool_id(self._handle)] = self
 
@@ -106,7 +107,7 @@ class Pool(BufferMaker, Unpicklable):
         return self._device
 
     def _source(self, *, exact: bool = False) -> Source:  # noqa: ARG002, which the flags of ingot.h say, too
-        return self._device, _native.create_in_pool, _native.empty_in_pool, self._handle
+        return self._maker
 
     # ---- Buffers -----------------------------------------------------------------------------------------------
 
