@@ -22,6 +22,7 @@ extension CommandEncoder {
   /// The same for who has entered.
   func putBarrier(_ buffers: [Buffer]) throws(IngotError) {
     for buffer in buffers { try hold(buffer) }
+    if dispatchCount == 0 { recording?.leadingBarriers.append(buffers) }
     if dispatchCount > 0, ordering != .serial {
       if let recording { put(for: buffers, on: recording) }
       if let computeEncoder { put(for: buffers, on: MetalTarget(encoder: computeEncoder)) }
@@ -44,7 +45,7 @@ extension CommandEncoder {
     if !uses.hold(storage, encoder: id) { _ = try storage.hold() }
   }
 
-  private func put(for buffers: [Buffer], on target: some DispatchTarget) {
+  func put(for buffers: [Buffer], on target: some DispatchTarget) {
     // The tracker forgets everything, so with it the barrier has to order everything.
     if buffers.isEmpty || isTracked {
       recording?.segmentEnds(hazards)

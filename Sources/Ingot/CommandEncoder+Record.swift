@@ -58,7 +58,8 @@ extension Graph {
   ///
   /// A recording takes the dispatches as if they were made one by one. Throws as `replacing(_:)`, and `.argument` if the
   /// encoder is another device's, or has another ordering, unless that is `.serial`; `.closed` if a pool's reset took back
-  /// memory that is used, `.state` after a commit. After an error the encoder is as it was.
+  /// memory that is used, `.state` after a commit. After an error the encoder is as it was; only a recording, and an
+  /// encoder that times dispatches, take them one by one, and may have some when memory runs out.
   public func encode(to encoder: CommandEncoder, _ replacements: Replacement...) throws(IngotError) {
     try encode(to: encoder, replacements)
   }
@@ -84,7 +85,7 @@ extension CommandEncoder {
       for use in graph.uses { try hold(use.storage) }
       if takesCalls {
         for call in graph.calls { try put(call) }
-      } else if graph.statistics.dispatches > 0, let target = try readyTarget() {
+      } else if dispatchCount > 0 || graph.statistics.dispatches > 0, let target = try readyTarget() {
         play(graph, plan, on: target)
       }
     }
@@ -103,6 +104,9 @@ extension CommandEncoder {
   }
 
   private func play(_ graph: Graph, _ plan: GraphPlan, on target: MetalTarget) {
+    if dispatchCount > 0, ordering != .serial {
+      for buffers in graph.leadingBarriers { put(for: buffers, on: target) }
+    }
     if isTracked, dispatchCount > 0, hazards.isFull || hazards.conflicts(graph.beginning) {
       putBarrier(on: target)
     }

@@ -39,6 +39,7 @@ public final class Graph: @unchecked Sendable {
   let uses: [Use]
   let kernels: [Kernel]
   let forcedBarriers: Int
+  let leadingBarriers: [[Buffer]]
   /// What it does before its first barrier, and after its last.
   let beginning: HazardTracker
   let end: HazardTracker
@@ -55,6 +56,7 @@ public final class Graph: @unchecked Sendable {
     uses = encoder.uses.storages.map { Use(storage: $0.storage, bytes: $0.bytes) }
     kernels = encoder.uses.kernels
     forcedBarriers = encoder.forcedBarrierCount
+    leadingBarriers = recording.leadingBarriers
     beginning = recording.beginning ?? encoder.hazards
     end = encoder.hazards
     LiveObjects.Counters.graphs.increment()

@@ -7,6 +7,10 @@ final class Recording: DispatchTarget {
   /// What was done before the first barrier; nil while there is none.
   private(set) var beginning: HazardTracker?
 
+  /// The barriers before the first dispatch, each for some buffers or for everything: they mean nothing by themselves, but
+  /// do where the graph comes after other dispatches.
+  var leadingBarriers: [[Buffer]] = []
+
   /// The inline value that is bound at an index.
   private var inline: [Int: GraphPlan.Value] = [:]
   private var threadgroupMemory: [Int: Int] = [:]

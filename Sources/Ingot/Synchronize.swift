@@ -66,7 +66,8 @@ extension SubmissionQueue {
       let taken = state.failures.filter(isAskedFor)
       state.failures.removeAll(where: isAskedFor)
       failureCount.store(state.failures.count, ordering: .releasing)
-      return taken.min { $0.ticket < $1.ticket }?.tell()
+      // What is listed has failed, even if nobody else has been told that it is done.
+      return taken.min { $0.ticket < $1.ticket }?.tellOfFailure()
     }
   }
 }

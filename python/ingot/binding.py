@@ -132,7 +132,10 @@ class Binder:
     def _raw(self, position: int, value: object) -> bytes:
         """The bytes of a vector, struct or array that is given as numbers, as an array or as bytes."""
         argument = self.arguments[position]
-        nbytes = len(value) if isinstance(value, bytes | bytearray) else getattr(value, "nbytes", 0)
+        try:
+            nbytes = len(value) if isinstance(value, bytes | bytearray) else getattr(value, "nbytes", 0)
+        except ValueError as error:  # a memoryview that was released
+            raise self._wrong(position, value, f"takes bytes, and has none: {error}") from None
         if nbytes > _MOST:
             raise self._wrong(position, value, f"takes at most {_MOST} bytes as a value, and more in a buffer")
         if isinstance(value, bytes | bytearray | memoryview):

@@ -42,7 +42,7 @@ class _Caller:
         try:
             border.notify(submission._handle, self._notifier, token)
         except BaseException:
-            del self._calls[token]
+            self._calls.pop(token, None)  # after Ctrl-C it may be called for all that
             raise
 
     def _run(self) -> None:
@@ -54,7 +54,10 @@ class _Caller:
                 self._call(token)
 
     def _call(self, token: int) -> None:
-        callback, submission = self._calls.pop(token)
+        try:
+            callback, submission = self._calls.pop(token)
+        except KeyError:  # Ctrl-C took it back
+            return
         try:
             callback(submission)
         except BaseException:  # noqa: BLE001, whatever it is, the next callback is called

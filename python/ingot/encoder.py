@@ -173,7 +173,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             status = None
         if status != _OK:
             if status is None:
-                status = self._dispatch(_unbound(kernel), extents(grid, groups, group), args, named)
+                status = self._dispatch(extents(grid, groups, group), _unbound(kernel), args, named)
             if status:
                 raise self._failure(status, args, named)
 
@@ -192,7 +192,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             raise self._failure(status, args, named)
 
     def _dispatch(
-        self, kernel: Kernel, extents: tuple[int, ...], args: Sequence[object], named: Mapping[str, object]
+        self, extents: tuple[int, ...], kernel: Kernel, args: Sequence[object], named: Mapping[str, object]
     ) -> int:
         """A dispatch of any shape; the next one of the same shape is faster."""
         handles, values = kernel._binder.bind(args, named)

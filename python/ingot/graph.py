@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import index
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
@@ -16,7 +17,7 @@ from ingot.kernel import argument
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import TracebackType
 
     from ingot.device import Device
@@ -94,7 +95,8 @@ class Graph(CommandEncoder):
     ) -> None:
         """Encodes it all, among other dispatches of an encoder and in its order; with replacements as `replay` takes.
 
-        A recording takes the dispatches as if they were made one by one. After an error the encoder is as it was.
+        A recording, and an encoder with `profile=True`, take the dispatches as if they were made one by one, and may
+        have some of them when memory runs out; else the encoder is after an error as it was.
 
         Raises as `replay` and as dispatches of the encoder, and `ArgumentError` if that is another device's, or has
         another ordering, unless it is `"serial"`.
@@ -168,6 +170,8 @@ class Graph(CommandEncoder):
         return _native_graph.replacements(made)
 
     def _mapped(self, replacements: Mapping[Replaced, Value]) -> Iterator[Replacement]:
+        if not isinstance(replacements, Mapping):
+            raise ArgumentError(f"{shown(replacements)} is no mapping of what is replaced, as {{x: y, (2, 'a'): 3}} is")
         for replaced, value in replacements.items():
             if isinstance(replaced, Buffer) and isinstance(value, Buffer):
                 yield Replacement(recorded=replaced._open(), buffer=value._open())

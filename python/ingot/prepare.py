@@ -23,7 +23,11 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 def prepare(device: Device, requests: Iterable[Request], progress: Progress | None) -> list[Kernel]:
     """Makes the kernels; one that cannot be made keeps none of the others from it."""
-    asked = [_checked(request) for request in requests]
+    try:
+        given = list(requests)
+    except TypeError:
+        raise ArgumentError(f"{shown(requests)} is no list of requests: give [(source, name), ...]") from None
+    asked = [_checked(request) for request in given]
     if progress is not None and not callable(progress):
         raise ArgumentError(f"progress is {shown(progress)}; it is a function of two numbers")
     if not asked:

@@ -187,3 +187,20 @@ def test_a_call_that_fails_says_so(device: ingot.Device) -> None:
     with pytest.raises(ingot.CommandBufferError, match="stray") as caught:
         kernel(device.zeros(4, np.int32), grid=4)
     assert caught.value.label == "stray"
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"grid": -1}, "grid is -1"),
+        ({"grid": 1 << 70}, "grid is"),
+        ({"grid": (1, 2, 3, 4)}, "up to three"),
+        ({}, "either"),
+    ],
+)
+def test_grids_of_bound_kernels_are_refused_by_name(device: ingot.Device, given: Any, what: str) -> None:
+    bound = device.compile(SAXPY).kernel("saxpy").bind(device.zeros(4), device.zeros(4), 1.0)
+    with device.encoder() as encoder:
+        with pytest.raises(ingot.ArgumentError, match=what):
+            encoder.dispatch(bound, **given)
+        encoder.discard()

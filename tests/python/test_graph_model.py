@@ -104,6 +104,7 @@ class Machine:
     def __init__(self, device: ingot.Device) -> None:
         self.device = device
         library = device.compile(KERNELS)
+        self.leads = False
         self.join, self.scale = library.kernel("join"), library.kernel("scale")
         self.models: Models = [np.arange(LENGTH, dtype=np.uint32) + 100 * n for n in range(STORAGES)]
         self.buffers = [device.array(model) for model in self.models]
@@ -124,10 +125,14 @@ class Machine:
                 encoder.fill(y, step.a)
 
     def record(self, program: list[Step], ordering: Ordering) -> ingot.Graph:
+        """With manual ordering barriers are after each step, or before each: also before the first."""
+        self.leads = ordering == "manual" and len(program) % 2 == 0
         with self.device.record("program", ordering) as graph:
             for step in program:
+                if self.leads:
+                    graph.barrier()
                 self.encode(graph, step)
-                if ordering == "manual":
+                if ordering == "manual" and not self.leads:
                     graph.barrier()
         return graph
 
@@ -147,13 +152,13 @@ class Machine:
                 begin = self.device.encoder if replay.way == "encode" else self.device.record
                 with begin(ordering=graph.ordering) as encoder:
                     self.encode(encoder, before)
-                    if graph.ordering == "manual":
+                    if graph.ordering == "manual" and not self.leads:
                         encoder.barrier()
                     graph.encode(encoder, replacements, **named)
                     for step in after:
-                        self.encode(encoder, step)
                         if graph.ordering == "manual":
                             encoder.barrier()
+                        self.encode(encoder, step)
                     if not isinstance(encoder, ingot.Graph):
                         encoder.commit()
                 if isinstance(encoder, ingot.Graph):

@@ -114,3 +114,12 @@ def test_any_number_of_buffers(device: ingot.Device, count: int) -> None:
         kernel(out, *buffers, 0.5, grid=1)
         kernel(out, *buffers[:-1], more=0.5, grid=1, **{names[-1]: buffers[-1]})
         assert out.numpy()[0] == np.float32(0.5 + sum(10.0**n for n in range(count)))
+
+
+def test_a_memoryview_that_was_released_is_refused(device: ingot.Device) -> None:
+    kernel, view = device.compile(WEIGH).kernel("weigh"), memoryview(bytes(16))
+    view.release()
+    with device.encoder() as encoder:
+        with pytest.raises(ingot.ArgumentError, match="released"):
+            encoder.dispatch(kernel, device.zeros(4), view, grid=4)
+        encoder.discard()

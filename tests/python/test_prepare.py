@@ -87,3 +87,9 @@ def test_suggested_group(device: ingot.Device, grid: Any) -> None:
 def test_grids_that_no_dispatch_can_have(device: ingot.Device, grid: Any) -> None:
     with pytest.raises(ingot.ArgumentError):
         device.compile(SOURCE).kernel("twice").suggest_group(grid)
+
+
+@pytest.mark.parametrize("requests", [5, None])
+def test_what_is_no_list_of_requests_is_refused(device: ingot.Device, requests: Any) -> None:
+    with pytest.raises(ingot.ArgumentError, match="no list of requests"):
+        device.prepare(requests)
