@@ -96,3 +96,14 @@ def test_long_labels_are_cut_and_nothing_else(device: ingot.Device) -> None:
         submission = encoder.commit_and_wait()
     assert x.item() == 2
     assert all(time.kernel == "k" * 255 for time in submission.dispatch_times)
+
+
+def test_a_timed_commit_returns_at_once(device: ingot.Device) -> None:
+    spinner = Spinner(device)
+    spinner.commit(0.3)  # what comes after it on this queue is not done yet
+    with device.encoder(profile=True) as encoder:
+        encoder.dispatch(spinner.kernel, spinner.out, 1, grid=1)
+        submission = encoder.commit()
+    assert not submission.done()
+    submission.wait()
+    assert submission.error is None
