@@ -126,7 +126,11 @@ class Player:
             return lambda: encoder.copy(source, target)
         words = target.view(np.uint32)
         argument = step.value if source is None else source.view(np.uint32)
-        return lambda: encoder.dispatch(self.kernels[step.kind], words, argument, grid=words.size)
+        kernel = self.kernels[step.kind]
+        if step.value % 2:
+            bound = kernel.bind(words, argument)
+            return lambda: encoder.dispatch(bound, grid=words.size)
+        return lambda: encoder.dispatch(kernel, words, argument, grid=words.size)
 
     def buffer(self, window: Window) -> ingot.Buffer:
         return self.storages[window.storage][window.start : window.stop]
