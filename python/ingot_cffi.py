@@ -37,6 +37,18 @@ static ingot_status dispatch_along(
 static ingot_status dispatch_bound_along(ingot_encoder encoder, ingot_bound_kernel bound_kernel, uint64_t threads) {
   return ingot_encoder_dispatch_bound(encoder, bound_kernel, INGOT_GRID_THREADS, threads, 1, 1, 0, 0, 0);
 }
+
+static void release_buffers(ingot_buffer *buffers) {
+  for (; *buffers; *buffers++ = 0) ingot_buffer_release(*buffers);
+}
+"""
+
+# What a place for a handle does in the end, where no Python must run: see `place` in _native.py.
+for kind in re.findall(r"^ingot_status ingot_(\w+)_release\(ingot_\1 ", cdef, re.MULTILINE):
+    helpers += f"""
+static void drop_{kind}(ingot_{kind} *place) {{
+  if (*place) ingot_{kind}_release(*place), *place = 0;
+}}
 """
 
 ffibuilder = FFI()

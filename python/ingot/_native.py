@@ -1,10 +1,9 @@
 """The border: the one module that knows both Python and ingot.h.
 
-It loads the library, turns statuses into exceptions, and ties each handle to the Python object that owns it. The other
-modules call what is here, or a function of ingot.h that is bound here by name.
+It turns statuses into exceptions, and ties each handle to the Python object that owns it. The other modules call what
+is here, or a function of ingot.h that is bound here by name.
 """
 
-import atexit
 import math
 import os
 import threading
@@ -13,23 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ingot import errors
-
-try:
-    from ingot._ingot import ffi
-    from ingot._ingot import lib as _lib
-except ImportError as reason:
-    message = f"Ingot's library is not built or does not load ({reason}): `pip install ./python` in its repository"
-    raise ImportError(message) from reason
+from ingot._native_library import ffi
+from ingot._native_library import lib as _lib
+from ingot._native_owners import owners, release_owners
+from ingot._native_places import place, taken
 
 lib: Final = _lib
 """The functions and constants of ingot.h."""
-
-if lib.ingot_abi_version() != lib.INGOT_ABI_VERSION:
-    message = (
-        f"libIngotABI has ABI version {lib.ingot_abi_version()} and this package needs {lib.INGOT_ABI_VERSION}: "
-        "`pip install ./python` in Ingot's repository"
-    )
-    raise ImportError(message)
 
 Handle: TypeAlias = Any
 """A handle of ingot.h, or a pointer: cffi has no types for a type checker."""
@@ -51,19 +40,13 @@ empty_in_device: Final = lib.new_empty_of_device
 empty_in_pool: Final = lib.new_empty_of_pool
 buffer_window: Final = lib.ingot_buffer_window
 buffer_release: Final = lib.ingot_buffer_release
-encoder_release: Final = lib.ingot_encoder_release
-_new: Final = ffi.new
-owned: Final = ffi.gc
-_BUFFERS: Final = ffi.typeof("ingot_buffer *")
+drop_encoder: Final = lib.drop_encoder
 
 lock = threading.RLock()
 """For what is shared by all threads of the process and changes; held for a look-up, never for a call into C.
 
 What the collector or a signal runs meanwhile, in the same thread, may want it as well.
 """
-
-owners: Final[dict[int, object]] = {}
-"""Whose memory is wrapped, by token: until Ingot says that nothing uses the memory any more."""
 
 # Python sees a signal only between two calls into C.
 SLICE: Final = 100_000_000
@@ -97,8 +80,8 @@ def failure(status: int) -> errors.IngotError:
     message = text(lib.ingot_last_error)
     if status == lib.INGOT_ERROR_COMPILE:
         info = struct("error_info", lib.ingot_last_error_info)
-        place = {"file": string(info.file), "source_line": string(info.source_line)}
-        return errors.CompileError(message, line=info.line, column=info.column, **place)
+        where = {"file": string(info.file), "source_line": string(info.source_line)}
+        return errors.CompileError(message, line=info.line, column=info.column, **where)
     if status == lib.INGOT_ERROR_COMMAND_BUFFER:
         info = struct("error_info", lib.ingot_last_error_info)
         kernels = tuple(string(info.kernels).splitlines())
@@ -165,27 +148,6 @@ def optional(text: str | None, what: str) -> Handle:
     return NULL if text is None else encoded(text, what)
 
 
-# ---- Owners of wrapped memory ----------------------------------------------------------------------------------
-
-
-def release_owners() -> None:
-    """Lets go of owners whose memory is not used any more. They end here, on a thread of Python's."""
-    tokens, count = ffi.new("uint64_t[64]"), ffi.new("uint64_t *")
-    while lib.ingot_take_released(tokens, len(tokens), count) == lib.INGOT_OK and count[0]:
-        for token in ffi.unpack(tokens, count[0]):
-            owners.pop(token, None)
-
-
-@atexit.register
-def _leave_owners() -> None:
-    """What the GPU still uses must outlive the interpreter, which would free it with this module."""
-    release_owners()
-    if owners:
-        import ctypes  # noqa: PLC0415, hardly ever needed
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owners))
-
-
 # ---- Devices ---------------------------------------------------------------------------------------------------
 
 
@@ -204,9 +166,9 @@ def open_device(  # the flags of ingot.h, by name
     flags |= require_gpu and lib.INGOT_DEVICE_REQUIRE_GPU
     flags |= not residency and lib.INGOT_DEVICE_NO_RESIDENCY
     flags |= manual_time and lib.INGOT_DEVICE_MANUAL_TIME
-    device = ffi.new("ingot_device *")
+    device = place("device")
     check(lib.ingot_device_open(index, flags, device))
-    return ffi.gc(device[0], lib.ingot_device_release)
+    return taken(device, lib.ingot_device_release)
 
 
 def device_info(device: Handle) -> Struct:
@@ -252,22 +214,22 @@ def create_buffer(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
         data = ffi.from_buffer(initial)
         nbytes = len(data)
     name = NULL if label is None else encoded(label, "the label")
-    buffer = _new(_BUFFERS)
+    buffer = place("buffer")
     status = create(maker, dtype, shape, len(shape), data, nbytes, name, flags, buffer, NULL)
     if status:
         raise failure(status)
     if owners:
         release_owners()
-    return owned(buffer[0], buffer_release)
+    return taken(buffer, buffer_release)
 
 
 def create_window(buffer: Handle, offset: int, dtype: int, shape: tuple[int, ...]) -> Handle:
     """A handle of a part of a buffer, which keeps the memory alive; `dtype` 0 keeps the dtype."""
-    window = _new(_BUFFERS)
+    window = place("buffer")
     status = buffer_window(buffer, offset, dtype, shape, len(shape), window)
     if status:
         raise failure(status)
-    return owned(window[0], buffer_release)
+    return taken(window, buffer_release)
 
 
 def buffer_info(buffer: Handle) -> Struct:
@@ -298,10 +260,10 @@ def compile_library(
     options.math_mode, options.language_version, options.macro_count = math_mode, language_version, len(macros)
     options.macro_names = macro_names = ffi.new("char *[]", names)
     options.macro_values = macro_values = ffi.new("char *[]", values)
-    library = ffi.new("ingot_library *")
+    library = place("library")
     check(lib.ingot_library_compile(device, source, options, library))
     del macro_names, macro_values  # a pointer in a struct does not keep what it points to
-    return ffi.gc(library[0], lib.ingot_library_release)
+    return taken(library, lib.ingot_library_release)
 
 
 def kernel_names(library: Handle) -> tuple[str, ...]:
@@ -311,9 +273,9 @@ def kernel_names(library: Handle) -> tuple[str, ...]:
 
 def get_kernel(library: Handle, name: str) -> Handle:
     """The pipeline of a kernel."""
-    kernel = ffi.new("ingot_kernel *")
+    kernel = place("kernel")
     check(lib.ingot_library_get_kernel(library, encoded(name, "the name of a kernel"), kernel))
-    return ffi.gc(kernel[0], lib.ingot_kernel_release)
+    return taken(kernel, lib.ingot_kernel_release)
 
 
 def kernel_info(kernel: Handle) -> Struct:
@@ -332,21 +294,21 @@ def kernel_argument(kernel: Handle, position: int) -> Struct:
 def create_encoder(
     create: Callable[..., int], source: Handle, label: str | None, ordering: int, *, profile: bool
 ) -> Handle:
-    """An encoder of a device or a queue, made with ingot_encoder_create or what is like it; the caller releases it."""
-    encoder = ffi.new("ingot_encoder *")
+    """The place of an encoder of a device or a queue, made with ingot_encoder_create or what is like it."""
+    encoder = place("encoder")
     check(create(source, optional(label, "the label"), ordering, encoder))
     if profile:
         check(lib.ingot_encoder_time_dispatches(encoder[0]))
-    return encoder[0]
+    return encoder
 
 
 def commit(encoder: Handle) -> tuple[int, Handle]:
-    """Commits; returns the status, and the submission if that is INGOT_OK."""
-    submission = ffi.new("ingot_submission *")
+    """Commits; returns the status, and the place of the submission, which is in it if that is INGOT_OK."""
+    submission = place("submission")
     status = lib.ingot_encoder_commit(encoder, submission)
     if owners and not status:  # what ends with an owner might fail, and so replace the text of this failure
         release_owners()
-    return status, None if status else ffi.gc(submission[0], lib.ingot_submission_release)
+    return status, submission
 
 
 def submission_info(submission: Handle) -> Struct:

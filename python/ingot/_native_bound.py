@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingot._ingot import ffi
 from ingot._native import Handle, check, lib
+from ingot._native_places import place, taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +21,10 @@ class Used(NamedTuple):
 
 def bind_kernel(kernel: Handle, handles: Sequence[Handle], values: bytes, used: Used) -> Handle:
     """A kernel with its arguments."""
-    bound = ffi.new("ingot_bound_kernel *")
+    bound = place("bound_kernel")
     arguments = (handles, len(handles), values, len(values))
     check(lib.ingot_kernel_bind(kernel, *arguments, used.handles, used.accesses, len(used.handles), bound))
-    return ffi.gc(bound[0], lib.ingot_bound_kernel_release)
+    return taken(bound, lib.ingot_bound_kernel_release)
 
 
 def dispatch_using(  # noqa: PLR0913, PLR0917, the parameters of ingot.h

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ingot._ingot import ffi
 from ingot._native import Handle, Struct, check, encoded, lib, struct, text
+from ingot._native_places import place, taken
 
 
 class Constant(NamedTuple):
@@ -34,10 +35,10 @@ def get_kernel(library: Handle, kernel: str, values: Sequence[Constant]) -> Hand
             entry.name = keep[-1]
         entry.index, entry.kind, entry.dtype = value.slot, value.kind, value.dtype
         entry.width, entry.value[0 : len(value.words)] = len(value.words), value.words
-    made = ffi.new("ingot_kernel *")
+    made = place("kernel")
     name = encoded(kernel, "the name of a kernel")
     check(lib.ingot_library_get_specialised_kernel(library, name, array, len(values), made))
-    return ffi.gc(made[0], lib.ingot_kernel_release)
+    return taken(made, lib.ingot_kernel_release)
 
 
 def suggest_group(kernel: Handle, x: int, y: int, z: int) -> tuple[int, int, int]:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from ingot._ingot import ffi
-from ingot._native import NULL, Handle, Struct, check, create_encoder, lib, owners, release_owners, struct
+from ingot._native import NULL, Handle, Struct, check, create_encoder, lib, struct
+from ingot._native_owners import owners, release_owners
+from ingot._native_places import place, taken
 
 EVERY: Final = (1 << 64) - 1
 """In place of a dispatch's number: all that have an argument of the name."""
-
-_SUBMISSIONS: Final = ffi.typeof("ingot_submission *")
-_submission_release: Final = lib.ingot_submission_release
 
 
 class Replacement(NamedTuple):
@@ -42,34 +41,33 @@ def replacements(given: Sequence[Replacement]) -> Replacements:
 
 
 def create_recorder(device: Handle, label: str | None, ordering: int) -> Handle:
-    """A recording, which the caller releases."""
+    """The place of a recording."""
     return create_encoder(lib.ingot_recorder_create, device, label, ordering, profile=False)
 
 
 def finish(encoder: Handle) -> tuple[int, Handle]:
     """Ends a recording; returns the status, and the graph if that is INGOT_OK."""
-    graph = ffi.new("ingot_graph *")
+    graph = place("graph")
     status = lib.ingot_recorder_finish(encoder, graph)
-    return status, None if status else ffi.gc(graph[0], lib.ingot_graph_release)
+    return status, None if status else taken(graph, lib.ingot_graph_release)
 
 
 def replay(graph: Handle, array: Handle, count: int) -> Handle:
-    """Commits all of a graph; returns the submission."""
-    submission = ffi.new(_SUBMISSIONS)
+    """Commits all of a graph; returns the place of the submission."""
+    submission = place("submission")
     status = lib.ingot_graph_replay(graph, array, count, submission)
     if status:
         check(status)
-    made = ffi.gc(submission[0], _submission_release)
     if owners:
         release_owners()
-    return made
+    return submission
 
 
 def replace(graph: Handle, array: Handle, count: int) -> Handle:
     """Another graph, with replacements."""
-    other = ffi.new("ingot_graph *")
+    other = place("graph")
     check(lib.ingot_graph_replace(graph, array, count, other))
-    return ffi.gc(other[0], lib.ingot_graph_release)
+    return taken(other, lib.ingot_graph_release)
 
 
 def argument(graph: Handle, name: bytes, dispatch: int) -> Struct:

@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 
 from ingot import _native
 from ingot._ingot import ffi
-from ingot._native import Handle, check, encoded, lib, optional, owners, release_owners
+from ingot._native import NULL, Handle, buffer_release, check, encoded, lib, optional
+from ingot._native_owners import owners, release_owners
+from ingot._native_places import place, taken
 
 _tokens: Final = itertools.count(1)
 
@@ -38,29 +40,30 @@ def wrap(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
         release_owners()
     with _native.lock:
         token = next(_tokens)
-    buffer = ffi.new("ingot_buffer *")
+    buffer = place("buffer")
     # The owner of a storage keeps all pages of it, so for parts of it there need not be more.
     flags = lib.INGOT_IMPORT_SPARE_OWNER | (lib.INGOT_IMPORT_READ_ONLY if read_only else 0)
     address = ffi.cast("void *", region.address)
-    place = (address, region.nbytes, region.offset, dtype, shape, len(shape), flags)
+    memory = (address, region.nbytes, region.offset, dtype, shape, len(shape), flags)
     name = optional(label, "the label")
     owners[token] = owner
-    status = lib.ingot_buffer_wrap(device, *place, token, name, buffer)
-    if status:
-        del owners[token]
-        raise _native.failure(status)
-    return ffi.gc(buffer[0], lib.ingot_buffer_release)
+    try:
+        check(lib.ingot_buffer_wrap(device, *memory, token, name, buffer))
+    finally:
+        if buffer[0] == NULL:
+            del owners[token]
+    return taken(buffer, buffer_release)
 
 
 def from_raw(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
     device: Handle, pointer: int, offset: int, dtype: int, shape: Sequence[int], label: str | None, *, read_only: bool
 ) -> Handle:
     """Makes a buffer of an `MTLBuffer`."""
-    buffer = ffi.new("ingot_buffer *")
+    buffer = place("buffer")
     name, flags = optional(label, "the label"), lib.INGOT_IMPORT_READ_ONLY if read_only else 0
     metal = ffi.cast("void *", pointer)
     check(lib.ingot_buffer_from_raw(device, metal, offset, dtype, shape, len(shape), flags, name, buffer))
-    return ffi.gc(buffer[0], lib.ingot_buffer_release)
+    return taken(buffer, buffer_release)
 
 
 def raw_pointer(buffer: Handle) -> tuple[int, int]:
@@ -72,14 +75,14 @@ def raw_pointer(buffer: Handle) -> tuple[int, int]:
 
 def map_file(device: Handle, path: str, *, writable: bool) -> tuple[Handle, int]:
     """Maps a file; returns its handle, and how many bytes it has."""
-    file = ffi.new("ingot_file *")
+    file = place("file")
     check(lib.ingot_file_map(device, encoded(path, "the path"), writable, file))
-    handle = ffi.gc(file[0], lib.ingot_file_release)
+    handle = taken(file, lib.ingot_file_release)
     return handle, int(_native.struct("file_info", lib.ingot_file_get_info, handle).nbytes)
 
 
 def file_window(file: Handle, offset: int, dtype: int, shape: Sequence[int]) -> Handle:
     """Makes a buffer of a part of a file."""
-    buffer = ffi.new("ingot_buffer *")
+    buffer = place("buffer")
     check(lib.ingot_file_window(file, offset, dtype, shape, len(shape), buffer))
-    return ffi.gc(buffer[0], lib.ingot_buffer_release)
+    return taken(buffer, buffer_release)

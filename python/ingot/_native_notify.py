@@ -4,15 +4,16 @@ from typing import Final
 
 from ingot._ingot import ffi
 from ingot._native import Handle, check, lib
+from ingot._native_places import place, taken
 
 _BATCH: Final = 256
 
 
 def create_notifier() -> tuple[Handle, int]:
     """A notifier, and the file descriptor that can be read while it has tokens."""
-    notifier, descriptor = ffi.new("ingot_notifier *"), ffi.new("int32_t *")
+    notifier, descriptor = place("notifier"), ffi.new("int32_t *")
     check(lib.ingot_notifier_create(notifier, descriptor))
-    return ffi.gc(notifier[0], lib.ingot_notifier_release), int(descriptor[0])
+    return taken(notifier, lib.ingot_notifier_release), int(descriptor[0])
 
 
 def take(notifier: Handle) -> list[int]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from ingot._ingot import ffi
 from ingot._native import NULL, Handle, Struct, buffer_release, check, lib, optional, struct
+from ingot._native_places import owned, place, taken
 
 TOTAL: Final[int] = lib.INGOT_POOL_LIMIT_TOTAL
 CACHED: Final[int] = lib.INGOT_POOL_LIMIT_CACHED
@@ -18,42 +19,45 @@ NONE: Final = (1 << 64) - 1
 
 def of_device(device: Handle) -> Handle:
     """A handle of the device's own pool."""
-    return _owned(lib.ingot_device_get_pool, device)
+    return _made(lib.ingot_device_get_pool, device)
 
 
 def create(device: Handle) -> Handle:
     """A pool of the device."""
-    return _owned(lib.ingot_pool_create, device)
+    return _made(lib.ingot_pool_create, device)
 
 
 def of_buffer(buffer: Handle) -> Handle | None:
     """A handle of the pool whose memory a buffer has, if there is one."""
-    pool = _owned(lib.ingot_buffer_get_pool, buffer)
+    pool = _made(lib.ingot_buffer_get_pool, buffer)
     return pool if pool != NULL else None
 
 
-def _owned(function: Callable[..., int], source: Handle) -> Handle:
-    pool = ffi.new("ingot_pool *")
+def _made(function: Callable[..., int], source: Handle) -> Handle:
+    pool = place("pool")
     check(function(source, pool))
-    return ffi.gc(pool[0], lib.ingot_pool_release) if pool[0] != NULL else NULL
+    return taken(pool, lib.ingot_pool_release) if pool[0] != NULL else NULL
 
 
 def create_batch(pool: Handle, requests: Sequence[tuple[int, Sequence[int]]], label: str | None) -> list[Handle]:
     """Buffers of dtypes and shapes, all or none."""
     count = len(requests)
-    layouts, buffers = ffi.new("ingot_layout[]", count), ffi.new("ingot_buffer[]", count)
+    layouts, buffers = ffi.new("ingot_layout[]", count), ffi.new("ingot_buffer[]", count + 1)
+    owner = owned(buffers, lib.release_buffers)  # as a `place`, but for all of them, with NULL at the end
     shapes = [ffi.new("uint64_t[]", shape) for _, shape in requests]
     for layout, shape, (dtype, extents) in zip(layouts, shapes, requests, strict=True):
         layout.dtype, layout.dimensions, layout.shape = dtype, len(extents), shape
-    check(lib.ingot_pool_create_batch(pool, layouts, count, optional(label, "the label"), buffers))
-    return [ffi.gc(buffer, buffer_release) for buffer in buffers]
+    check(lib.ingot_pool_create_batch(pool, layouts, count, optional(label, "the label"), owner))
+    made = [owned(buffer, buffer_release) for buffer in buffers[0:count]]
+    buffers[0] = NULL
+    return made
 
 
 def release_buffer(pool: Handle, buffer: Handle) -> bool:
     """Takes a buffer back; False if that was done before."""
-    taken = ffi.new("uint8_t *")
-    check(lib.ingot_pool_release_buffer(pool, buffer, taken))
-    return bool(taken[0])
+    was_taken = ffi.new("uint8_t *")
+    check(lib.ingot_pool_release_buffer(pool, buffer, was_taken))
+    return bool(was_taken[0])
 
 
 def register_existing(pool: Handle, buffer: Handle) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ingot._ingot import ffi
 from ingot._native import Handle, Struct, check, encoded, lib, string, struct, text
+from ingot._native_places import place, taken
 
 
 class DispatchTime(NamedTuple):
@@ -65,12 +66,12 @@ def _dispatch_time(time: Struct) -> DispatchTime:
 
 def create_profile(device: Handle | None, limit: int) -> Handle:
     """A profile of all devices, or of one."""
-    profile = ffi.new("ingot_profile *")
+    profile = place("profile")
     if device is None:
         check(lib.ingot_profile_create(limit, profile))
     else:
         check(lib.ingot_device_create_profile(device, limit, profile))
-    return ffi.gc(profile[0], lib.ingot_profile_release)
+    return taken(profile, lib.ingot_profile_release)
 
 
 def profile_info(profile: Handle) -> Struct:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from ingot._ingot import ffi
-from ingot._native import Handle, Struct, check, lib, optional, owners, release_owners, struct
+from ingot._native import NULL, Handle, Struct, check, lib, optional, struct
+from ingot._native_owners import owners, release_owners
+from ingot._native_places import place, taken
 
 
 def create_queue(device: Handle, label: str | None) -> Handle:
@@ -39,22 +41,23 @@ def create_session(queue: Handle, label: str | None) -> Handle:
 
 
 def begin_stage(session: Handle, label: str | None) -> Handle:
-    """The encoder of a new stage, which the caller releases."""
-    encoder = ffi.new("ingot_encoder *")
+    """The place of the encoder of a new stage."""
+    encoder = place("encoder")
     check(lib.ingot_session_begin_stage(session, optional(label, "the label"), encoder))
-    return encoder[0]
+    return encoder
 
 
 def stage_encoder(session: Handle) -> Handle:
-    """The encoder of the stage that is open, which the caller releases."""
-    encoder = ffi.new("ingot_encoder *")
+    """The place of the encoder of the stage that is open."""
+    encoder = place("encoder")
     check(lib.ingot_session_get_encoder(session, encoder))
-    return encoder[0]
+    return encoder
 
 
 def end_stage(end: Callable[[Handle, Handle], int], session: Handle) -> Handle:
-    """Commits a stage by one of the functions that do."""
-    submission = _made("submission", end, session)
+    """Commits a stage by one of the functions that do; returns the place of the submission."""
+    submission = place("submission")
+    check(end(session, submission))
     if owners:
         release_owners()
     return submission
@@ -62,9 +65,8 @@ def end_stage(end: Callable[[Handle, Handle], int], session: Handle) -> Handle:
 
 def session_event(session: Handle) -> Handle | None:
     """What fences signal; None before the first one."""
-    event = ffi.new("ingot_event *")
-    check(lib.ingot_session_get_event(session, event))
-    return None if event[0] == ffi.NULL else ffi.gc(event[0], lib.ingot_event_release)
+    event = _made("event", lib.ingot_session_get_event, session)
+    return None if event == NULL else event
 
 
 def session_info(session: Handle) -> Struct:
@@ -74,6 +76,6 @@ def session_info(session: Handle) -> Struct:
 
 def _made(kind: str, function: Callable[..., int], *arguments: Handle) -> Handle:
     """The handle that a call makes."""
-    made = ffi.new(f"ingot_{kind} *")
+    made = place(kind)
     check(function(*arguments, made))
-    return ffi.gc(made[0], getattr(lib, f"ingot_{kind}_release"))
+    return taken(made, getattr(lib, f"ingot_{kind}_release"))

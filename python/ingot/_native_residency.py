@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ingot._ingot import ffi
 from ingot._native import Handle, Struct, check, lib, optional, struct
+from ingot._native_places import place, taken
 
 
 def settings(device: Handle) -> Struct:
@@ -18,9 +19,9 @@ def set_settings(device: Handle, changed: Struct) -> None:
 
 def create_set(device: Handle, label: str | None) -> Handle:
     """A residency set."""
-    made = ffi.new("ingot_residency_set *")
+    made = place("residency_set")
     check(lib.ingot_residency_set_create(device, optional(label, "the label"), made))
-    return ffi.gc(made[0], lib.ingot_residency_set_release)
+    return taken(made, lib.ingot_residency_set_release)
 
 
 def add(residency_set: Handle, buffers: Sequence[Handle]) -> None:

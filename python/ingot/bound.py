@@ -80,6 +80,13 @@ class BoundKernel(Unpicklable):
         return f"<ingot.BoundKernel {self._kernel.label}>"
 
 
+def opened(buffer: Buffer) -> _native.Handle:
+    """The handle of what must be a buffer."""
+    if not isinstance(buffer, Buffer):
+        raise ArgumentError(f"{shown(buffer)} is no ingot.Buffer; device.array() makes one of an array")
+    return buffer._open()
+
+
 def used(uses: Iterable[Use] | None) -> Used:
     """What C takes for `uses`."""
     try:

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from ingot import _native, _native_bound, dtypes
-from ingot._native import dispatch_bound_along, encoder_dispatch, encoder_release, lib
-from ingot.bound import BoundKernel, used
+from ingot._native import dispatch_bound_along, drop_encoder, encoder_dispatch, lib
+from ingot.bound import BoundKernel, opened, used
 from ingot.buffer import Buffer
 from ingot.errors import (
     ArgumentError,
@@ -70,7 +70,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             submission = encoder.commit()
     """
 
-    __slots__ = ("_device", "_handle", "_is_open", "_label", "_queue", "_submission")
+    __slots__ = ("_device", "_handle", "_is_open", "_label", "_place", "_queue", "_submission")
 
     def __init__(
         self,
@@ -90,14 +90,16 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         self._device = device
         self._label = label
         self._queue = queue
-        self._handle = self._begin(label, _ORDERINGS[ordering], profile=profile)
+        self._place = self._begin(label, _ORDERINGS[ordering], profile=profile)
+        self._handle = self._place[0]
         self._is_open = True
 
     @classmethod
-    def _of_stage(cls, handle: _native.Handle, queue: Queue, label: str | None) -> CommandEncoder:
+    def _of_stage(cls, place: _native.Handle, queue: Queue, label: str | None) -> CommandEncoder:
         """The encoder of a session's stage, which commits it."""
         stage = cls.__new__(cls)
-        stage._handle, stage._device, stage._queue, stage._label = handle, queue.device, queue, label
+        stage._place, stage._handle, stage._label = place, place[0], label
+        stage._device, stage._queue = queue.device, queue
         stage._submission, stage._is_open = None, True
         return stage
 
@@ -218,7 +220,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         Example:
             encoder.copy(rows[3], x)
         """
-        handles = _opened(source), _opened(destination)
+        handles = opened(source), opened(destination)
         self._check(lib.ingot_encoder_copy(self._handle, *handles), source, destination)
 
     def fill(self, buffer: Buffer, value: Number) -> None:
@@ -226,7 +228,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
 
         Raises as `copy`, and `ArgumentError` if the dtype cannot hold the value.
         """
-        handle = _opened(buffer)
+        handle = opened(buffer)
         element = dtypes.pack(dtypes.plain(value), dtypes.code(buffer.dtype))
         self._check(lib.ingot_encoder_fill(self._handle, handle, element, len(element)), buffer)
 
@@ -243,7 +245,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             encoder.barrier(x)
             encoder.dispatch(consume, x, y, grid=x.size)
         """
-        handles = [_opened(buffer) for buffer in buffers]
+        handles = [opened(buffer) for buffer in buffers]
         self._check(lib.ingot_encoder_barrier(self._handle, handles, len(handles)), *buffers)
 
     @property
@@ -268,14 +270,18 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         return int(self._info().barriers_spared)
 
     def commit(self) -> Submission:
-        """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
-        status, handle = _native.commit(self._handle)
+        """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once. Ctrl-C ends the encoder, too."""
+        try:
+            status, submission = _native.commit(self._handle)
+        except BaseException:
+            self.discard()
+            raise
         if status:
             raise self._failure(status)
-        return self._is_committed_as(handle)
+        return self._is_committed_as(submission)
 
-    def _is_committed_as(self, handle: _native.Handle) -> Submission:
-        self._submission = Submission(handle, self._device, self._label)
+    def _is_committed_as(self, place: _native.Handle) -> Submission:
+        self._submission = Submission(place, self._device, self._label)
         self._is_open = False
         return self._submission
 
@@ -288,9 +294,9 @@ class CommandEncoder(EncodesEvents, Unpicklable):
     def discard(self) -> None:
         """Drops the work, unless it was committed; the encoder cannot be used any more."""
         if self._is_open:
-            self._is_open = False
             lib.ingot_encoder_discard(self._handle)  # the handle may not be all that has it
-            encoder_release(self._handle)
+            self._is_open = False
+            drop_encoder(self._place)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Takes one of Metal's command buffers, which otherwise the first dispatch does; gives the encoder.
@@ -339,8 +345,6 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         if self._is_open:
             warnings.warn(f"{self._name} was dropped {self._unended}", ResourceWarning, source=self, stacklevel=2)
             self.discard()
-        elif self._submission is not None:
-            encoder_release(self._handle)
 
     def __repr__(self) -> str:
         state = "open" if self._is_open else "discarded" if self._submission is None else "committed"
@@ -381,12 +385,6 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         if isinstance(failure, ClosedError) and not self._is_open:
             return StateError(self._over)
         return failure
-
-
-def _opened(buffer: Buffer) -> _native.Handle:
-    if not isinstance(buffer, Buffer):
-        raise ArgumentError(f"{shown(buffer)} is no ingot.Buffer; device.array() makes one of an array")
-    return buffer._open()
 
 
 def _unbound(kernel: object) -> Kernel:

@@ -7,7 +7,7 @@ from operator import index
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from ingot import _native, _native_graph
-from ingot._native import encoder_release, lib
+from ingot._native import drop_encoder, lib
 from ingot._native_graph import EVERY, Replacement
 from ingot.binding import HEAD, Binder
 from ingot.buffer import Buffer
@@ -127,7 +127,7 @@ class Graph(CommandEncoder):
             if status:
                 raise self._failure(status)
         self._is_open = False
-        encoder_release(self._handle)
+        drop_encoder(self._place)
 
     def __repr__(self) -> str:
         label = "" if self._label is None else f" {self._label!r}"
@@ -160,7 +160,8 @@ class Graph(CommandEncoder):
         """A graph as this one, but with what was made of it."""
         graph = Graph.__new__(Graph)
         graph._graph, graph._binders, graph._submission = handle, {}, None
-        graph._device, graph._label, graph._handle, graph._is_open = self._device, self._label, _native.NULL, False
+        graph._device, graph._label, graph._is_open = self._device, self._label, False
+        graph._place = graph._handle = _native.NULL
         return graph
 
     def _given(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ingot import _native, dtypes
-from ingot._native import buffer_release, owned, owners
+from ingot._native import buffer_release
+from ingot._native_owners import owners, release_owners
+from ingot._native_places import owned
 from ingot.buffer import NOT_YET, Buffer
 from ingot.errors import ArgumentError, OutOfMemoryError
 from ingot.shapes import extents
@@ -147,5 +149,5 @@ def _temporary(source: Source, dtype: np.dtype[Any], code: int, count: int) -> B
     buffer._nbytes = count * dtype.itemsize
     buffer._memory = buffer._whole = UNUSED
     if owners:
-        _native.release_owners()
+        release_owners()
     return buffer

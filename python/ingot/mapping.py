@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot import _native, _native_host
 from ingot._native import lib
+from ingot._native_places import place
 from ingot.errors import ArgumentError, Unpicklable, shown
 from ingot.storage_memory import read_only
 
@@ -40,7 +41,7 @@ class Mapping(Unpicklable):
     __slots__ = ("_array", "_mapping", "_text")
 
     def __init__(self, buffer: HostAccess, mode: Mode, *, wait: bool) -> None:
-        self._mapping = _native_host.no_mapping()  # __del__ looks at it, even if the next lines raise
+        self._mapping = place("mapping")  # __del__ looks at it, even if the next lines raise
         if not isinstance(mode, str) or mode not in ACCESS:
             raise ArgumentError(f"mode is {shown(mode)}; it can be {', '.join(map(repr, ACCESS))}")
         self._text = f"{mode!r} of {buffer!r}"
@@ -65,7 +66,7 @@ class Mapping(Unpicklable):
 
     def close(self) -> None:
         """Lets submissions use the bytes again. Twice is once."""
-        _native_host.unmap(self._mapping)
+        lib.drop_mapping(self._mapping)
 
     def __enter__(self) -> npt.NDArray[Any]:
         return self._array

@@ -143,14 +143,14 @@ class EncoderSession(Unpicklable):
         state = "fenced" if info.is_fence_pending else "drained" if info.is_drained else "open"
         return f"<ingot.EncoderSession{label}, {state}, {info.fence_value} fences>"
 
-    def _begin(self, handle: _native.Handle, label: str | None) -> CommandEncoder:
-        self._stage = CommandEncoder._of_stage(handle, self._queue, self._label if label is None else label)
+    def _begin(self, place: _native.Handle, label: str | None) -> CommandEncoder:
+        self._stage = CommandEncoder._of_stage(place, self._queue, self._label if label is None else label)
         return self._stage
 
     def _end(self, function: Callable[[_native.Handle, _native.Handle], int]) -> Submission:
         stage = self.encoder
-        handle = border.end_stage(function, self._handle)
-        self._submission = stage._is_committed_as(handle)
+        place = border.end_stage(function, self._handle)
+        self._submission = stage._is_committed_as(place)
         return self._submission
 
     def _info(self) -> _native.Struct:

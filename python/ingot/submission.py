@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ingot import _native, callbacks
-from ingot._native import lib, owners, release_owners
+from ingot._native import lib
+from ingot._native_owners import owners, release_owners
 from ingot._native_profile import DispatchTime as DispatchTime  # noqa: PLC0414, what submissions give is theirs
 from ingot._native_profile import dispatch_times, profile_method
 from ingot.errors import (
@@ -38,10 +39,11 @@ class Submission(Unpicklable):
         print(f"{submission.gpu_time * 1e3:.2f} ms")
     """
 
-    __slots__ = ("_device", "_handle", "_label")
+    __slots__ = ("_device", "_handle", "_label", "_place")
 
-    def __init__(self, handle: _native.Handle, device: Device, label: str | None) -> None:
-        self._handle = handle
+    def __init__(self, place: _native.Handle, device: Device, label: str | None) -> None:
+        self._place = place
+        self._handle = place[0]
         self._device = device
         self._label = label
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("INGOT_SOFT_SEED", str(random.SystemRandom().randrange(1, 1 << 31)))
 
 import ingot
-from ingot import _native, callbacks
+from ingot import _native, _native_owners, callbacks
 
 WANTED = "needs the software device"
 FAILED = pytest.StashKey[bool]()
@@ -103,8 +103,8 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return  # its traceback holds them
     request.node.funcargs.clear()  # pytest itself holds them until after this
     assert left_over(before) == {}
-    _native.release_owners()
-    assert not _native.owners
+    _native_owners.release_owners()
+    assert not _native_owners.owners
 
 
 @pytest.fixture

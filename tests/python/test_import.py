@@ -15,7 +15,7 @@ from test_aligned import Lent, address
 from test_buffer import ALL_DTYPES, same, sample
 
 import ingot
-from ingot import _native
+from ingot import _native_owners
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_refused_or_copied(device: ingot.Device, values: An
         buffer = device.wrap(values, copy=copy, label="copied")
         assert same(buffer.numpy(), np.asarray(memoryview(values) if isinstance(values, bytes | bytearray) else values))
         assert buffer.label == "copied"
-    assert not _native.owners
+    assert not _native_owners.owners
 
 
 @pytest.mark.parametrize("copy", [False, None, True])

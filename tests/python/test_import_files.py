@@ -17,7 +17,7 @@ from test_buffer import same
 from test_import import add
 
 import ingot
-from ingot import _native
+from ingot import _native, _native_owners
 
 MAPS = Path("/proc/self/maps")
 needs_proc = pytest.mark.skipif(not MAPS.exists(), reason="looks at /proc/self, which this system does not have")
@@ -250,7 +250,7 @@ def test_the_memory_of_a_file_is_not_the_devices(device: ingot.Device, tmp_path:
     before = _native.live_objects()
     buffers = [device.mmap(tmp_path / "zeros") for _ in range(20)]
     assert len({buffer.storage_id for buffer in buffers}) == 20
-    assert not _native.owners
+    assert not _native_owners.owners
     del buffers
     gc.collect()
     assert _native.live_objects()["handles"] == before["handles"]

@@ -15,16 +15,16 @@ from kernels import Spinner
 from test_import import PAGE, add, aligned
 
 import ingot
-from ingot import _native
+from ingot import _native, _native_owners
 
 
 def owners_go(device: ingot.Device) -> bool:
     """Whether all owners of wrapped memory are let go of, now that nothing uses them."""
     deadline = time.monotonic() + 10
-    while _native.owners and time.monotonic() < deadline:
+    while _native_owners.owners and time.monotonic() < deadline:
         gc.collect()
         device.encoder().commit_and_wait()
-    return not _native.owners
+    return not _native_owners.owners
 
 
 def test_owners_stay_as_long_as_a_buffer_or_an_array(device: ingot.Device) -> None:
@@ -78,9 +78,9 @@ def test_where_owners_are_let_go_of(let_go: str) -> None:
         "wait for a buffer": lambda: spinner.out.numpy(wait=True),
     }
     device.wrap(ingot.aligned_empty(1))
-    assert len(_native.owners) == 1
+    assert len(_native_owners.owners) == 1
     actions[let_go]()
-    assert not _native.owners
+    assert not _native_owners.owners
 
 
 def test_failures_keep_no_owner(device: ingot.Device) -> None:
@@ -89,7 +89,7 @@ def test_failures_keep_no_owner(device: ingot.Device) -> None:
     for wrong in (lambda: device.wrap(own.numpy()), lambda: device.wrap(values, label="a\0b")):
         with pytest.raises(ingot.ArgumentError):
             wrong()
-    assert not _native.owners
+    assert not _native_owners.owners
 
 
 def test_wrapping_many_leaves_nothing(device: ingot.Device) -> None:
@@ -127,8 +127,8 @@ def test_any_number_of_parts_has_one_owner(device: ingot.Device) -> None:
     for index in range(1000):
         part = device.wrap(whole[index % 8 * PAGE :][:16])
         assert part.storage_id == kept.storage_id
-    _native.release_owners()
-    assert len(_native.owners) == 1
+    _native_owners.release_owners()
+    assert len(_native_owners.owners) == 1
     del part
     kept.fill(3)
     assert whole.min() == 3

@@ -129,7 +129,7 @@ print("end", flush=True)
 LET_GO = """
 submission.wait()
 spinner.out = submission = None
-while ingot._native.owners:
+while ingot._native_owners.owners:
     device.encoder().commit_and_wait()
 """
 
