@@ -54,9 +54,9 @@ def finish(encoder: Handle) -> tuple[int, Handle]:
 
 
 def replay(graph: Handle, array: Handle, count: int) -> Handle:
-    """Commits all of a graph; returns the submission."""
+    """Commits all of a graph; returns the submission. Raises `WaitTimeoutError` where it would have to wait."""
     submission = ffi.new(_SUBMISSIONS)
-    status = lib.ingot_graph_replay(graph, array, count, submission)
+    status = lib.ingot_graph_try_replay(graph, array, count, submission)
     if status:
         check(status)
     made = ffi.gc(submission[0], _submission_release)
