@@ -25,7 +25,7 @@ extension CommandEncoder {
   }
 
   /// The same for an event loop: whether it has begun. If not, `token` comes to the notifier when it is time to call this
-  /// again; of several such calls only the last one's does.
+  /// again, or when the encoder is discarded; once, however often it was given.
   public func begin(notifying notifier: CompletionNotifier, token: UInt64) throws(IngotError) -> Bool {
     try enter()
     defer { leave() }
@@ -35,10 +35,26 @@ extension CommandEncoder {
     return true
   }
 
-  /// Takes a slot, if it has none, blocking as long as that takes.
+  /// The same for a thread, which it blocks until `timeout` is over: whether it has begun. If not, it keeps its place.
+  @available(*, noasync, message: "use await begun()")
+  public func begin(timeout: Duration?) throws(IngotError) -> Bool {
+    try enter()
+    defer { leave() }
+    guard let request = try requestSlot() else { return true }
+    guard submissions.slots.wait(for: request, timeout: timeout) else { return false }
+    try collect(request)
+    return true
+  }
+
+  /// Takes a slot, if it has none, blocking as long as that takes; if it shall not block it throws `.timeout` instead,
+  /// and keeps its place in the line.
   func takeSlot() throws(IngotError) {
     guard let request = try requestSlot() else { return }
-    submissions.slots.wait(for: request)
+    if isBlocking {
+      submissions.slots.wait(for: request)
+    } else if submissions.slots.isWaiting(request) {
+      throw request.notYet
+    }
     try collect(request)
   }
 

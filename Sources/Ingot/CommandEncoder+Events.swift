@@ -10,10 +10,12 @@ extension CommandEncoder {
   /// submission is not done before macOS gives it up. What is encoded before and after it may use the same memory, and is
   /// in order. Throws `.argument` for an event of another device, `.state` after a commit.
   public func wait(for event: Event, value: UInt64) throws(IngotError) {
-    try encode(event) { commandBuffer in
-      commandBuffer.encodeWaitForEvent(event.metalEvent, value: value)
-      uses.events.note(event)
-    }
+    try encode(event) { encodeWait(for: event, value: value, in: $0) }
+  }
+
+  func encodeWait(for event: Event, value: UInt64, in commandBuffer: any MTLCommandBuffer) {
+    commandBuffer.encodeWaitForEvent(event.metalEvent, value: value)
+    uses.events.note(event)
   }
 
   /// Lets `event` reach `value` when all is done that was encoded before this (`encodeSignalEvent`).

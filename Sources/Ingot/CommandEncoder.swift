@@ -28,6 +28,15 @@ public final class CommandEncoder: @unchecked Sendable {
 
   /// Taken with the first dispatch, or by `begun`.
   @exclusivity(unchecked) var slot = EncoderSlot.none
+  /// Whether what needs one of Metal's command buffers waits where none is free, up to the queue's `slotTimeout`. If not,
+  /// it throws `.timeout` at once; the encoder stands in the line then, and `begin(timeout:)` waits there.
+  public var isBlocking: Bool {
+    get { blocks.load(ordering: .relaxed) }
+    set { blocks.store(newValue, ordering: .relaxed) }
+  }
+  private let blocks = Atomic(true)
+  /// What all of it waits for: encoded with the command buffer, so that an encoder that does nothing takes none.
+  @exclusivity(unchecked) var firstWait: (event: Event, value: UInt64)?
   /// Both are made by the first dispatch: an encoder that does nothing takes none of Metal's command buffers.
   @exclusivity(unchecked) private(set) var commandBuffer: (any MTLCommandBuffer)?
   @exclusivity(unchecked) var computeEncoder: (any MTLComputeCommandEncoder)?
@@ -160,6 +169,7 @@ extension CommandEncoder {
       throw IngotError(.outOfMemory, "Metal gives no command buffer for \(name)")
     }
     commandBuffer = made
+    if let firstWait { encodeWait(for: firstWait.event, value: firstWait.value, in: made) }
     return made
   }
 }

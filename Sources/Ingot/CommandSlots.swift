@@ -45,14 +45,18 @@ final class CommandSlots: Sendable {
     return request
   }
 
-  /// Has `waiter` woken when the place in the line has led to a slot, or was held too long; false if that is so already.
+  /// Has `waiter` woken, beside others, when the place in the line has led to a slot, was held too long, or is given up;
+  /// false if that is so already.
   func enrol(_ waiter: Waiter, for request: SlotRequest) -> Bool {
     state.withLock { _ in
       guard request.progress == .waiting else { return false }
-      request.waiter = waiter
+      if !request.waiters.contains(where: waiter.isSame) { request.waiters.append(waiter) }
       return true
     }
   }
+
+  /// Whether its place in the line has led to nothing yet.
+  func isWaiting(_ request: SlotRequest) -> Bool { state.withLock { _ in request.progress == .waiting } }
 
   /// Takes a slot, blocking as long as that takes.
   func take() throws(IngotError) {
@@ -61,10 +65,16 @@ final class CommandSlots: Sendable {
     guard end(request) else { throw request.timedOut }
   }
 
-  /// Blocks as long as the request waits.
-  func wait(for request: SlotRequest) {
+  /// Blocks as long as the request waits, or until `timeout` is over; whether it waits no more.
+  @discardableResult
+  func wait(for request: SlotRequest, timeout: Duration? = nil) -> Bool {
     let semaphore = DispatchSemaphore(value: 0)
-    if enrol(.thread(semaphore), for: request) { semaphore.wait() }
+    guard enrol(.thread(semaphore), for: request) else { return true }
+    if semaphore.wait(until: Clock.deadline(after: timeout)) { return true }
+    return state.withLock { _ in
+      request.waiters.removeAll(where: Waiter.thread(semaphore).isSame)
+      return request.progress != .waiting
+    }
   }
 
   /// The same without blocking a thread.
@@ -74,15 +84,18 @@ final class CommandSlots: Sendable {
     }
   }
 
-  /// Leaves the line; whether with a slot.
+  /// Leaves the line; whether with a slot. Who still waits there is woken, to ask again.
   func end(_ request: SlotRequest) -> Bool {
-    let (isGranted, timer) = state.withLock { state in
-      if request.progress == .waiting { state.line.removeAll { $0 === request } }
-      if request.progress == .granted { state.offered -= 1 }
+    let (isGranted, timer, left) = state.withLock { state in
+      let isGranted = request.progress == .granted
+      if isGranted { state.offered -= 1 }
       defer { request.timer = nil }
-      return (request.progress == .granted, request.timer)
+      guard request.progress == .waiting else { return (isGranted, request.timer, [Waiter]()) }
+      state.line.removeAll { $0 === request }
+      return (isGranted, request.timer, request.answer(.left))
     }
     timer?.cancel()
+    for waiter in left { waiter.wake() }
     return isGranted
   }
 
@@ -90,16 +103,16 @@ final class CommandSlots: Sendable {
 
   /// Gives a slot back: a discarded encoder's, or with `committed` a finished one's.
   func free(committed: Bool) {
-    let next = state.withLock { state -> Waiter? in
+    let next = state.withLock { state -> [Waiter] in
       if committed { state.committed -= 1 }
       guard !state.line.isEmpty else {
         state.taken -= 1
-        return nil
+        return []
       }
       state.offered += 1
       return state.line.removeFirst().answer(.granted)
     }
-    next?.wake()
+    for waiter in next { waiter.wake() }
   }
 
   private func setTimer(of request: SlotRequest) {
@@ -109,12 +122,12 @@ final class CommandSlots: Sendable {
   }
 
   private func expire(_ request: SlotRequest) {
-    let late = state.withLock { state -> Waiter? in
-      guard request.progress == .waiting else { return nil }
+    let late = state.withLock { state -> [Waiter] in
+      guard request.progress == .waiting else { return [] }
       state.line.removeAll { $0 === request }
       return request.answer(.expired)
     }
-    late?.wake()
+    for waiter in late { waiter.wake() }
   }
 
   private static var noneCommitted: IngotError {
@@ -129,27 +142,36 @@ final class SlotRequest: @unchecked Sendable {
   // Unchecked: what changes does so under the lock of the slots.
 
   enum Progress {
-    case waiting, granted, expired
+    case waiting, granted, expired, left
   }
 
   let timeout: Duration
   fileprivate var progress = Progress.waiting
-  fileprivate var waiter: Waiter?
+  /// Several, if several threads, tasks or event loops wait for one encoder.
+  fileprivate var waiters: [Waiter] = []
   fileprivate var timer: PendingBlock?
 
   fileprivate init(timeout: Duration) { self.timeout = timeout }
 
   /// Who is to be woken for the answer, if anybody has come to wait.
-  fileprivate func answer(_ answer: Progress) -> Waiter? {
+  fileprivate func answer(_ answer: Progress) -> [Waiter] {
     progress = answer
-    defer { waiter = nil }
-    return waiter
+    defer { waiters = [] }
+    return waiters
   }
 
   var timedOut: IngotError {
+    noneFree(
+      "none has come free within \(timeout); wait for earlier submissions, or raise the queue's slotTimeout"
+        + " (slot_timeout in Python)")
+  }
+
+  /// For an encoder that does not block.
+  var notYet: IngotError { noneFree("none is free; the encoder stands in the line for the next") }
+
+  private func noneFree(_ text: String) -> IngotError {
     IngotError(
       .timeout,
-      "\(CommandSlots.capacity) command buffers are unfinished, which is all that Metal allows, and none has come free"
-        + " within \(timeout); wait for earlier submissions, or raise the queue's slotTimeout")
+      "\(CommandSlots.capacity) command buffers are unfinished, which is all that Metal allows, and \(text)")
   }
 }

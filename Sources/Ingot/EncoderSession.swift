@@ -74,7 +74,7 @@ extension EncoderSession {
         throw .state(
           "\(encoder.name) of this session is not committed: commit, fence or discard that stage first")
       }
-      return try makeEncoder(label, &state)
+      return makeEncoder(label, &state)
     }
   }
 
@@ -149,7 +149,7 @@ extension EncoderSession {
   }
 
   private func openEncoder(_ state: inout State) throws(IngotError) -> CommandEncoder {
-    guard let encoder = state.encoder else { return try makeEncoder(nil, &state) }
+    guard let encoder = state.encoder else { return makeEncoder(nil, &state) }
     guard !encoder.isOver else {
       throw .state(
         "\(encoder.name) of this session is committed or discarded; reset() or beginStage() goes on")
@@ -157,10 +157,10 @@ extension EncoderSession {
     return encoder
   }
 
-  private func makeEncoder(_ label: String?, _ state: inout State) throws(IngotError) -> CommandEncoder {
+  private func makeEncoder(_ label: String?, _ state: inout State) -> CommandEncoder {
     let label = label ?? self.label
     let encoder = otherQueue?.encoder(label: label) ?? device.encoder(label: label)
-    if let event = state.event, let value = state.pendingWait { try encoder.wait(for: event, value: value) }
+    if let event = state.event, let value = state.pendingWait { encoder.firstWait = (event, value) }
     state.encoder = encoder
     return encoder
   }

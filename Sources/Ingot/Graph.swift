@@ -80,9 +80,13 @@ public final class Graph: @unchecked Sendable {
   }
 
   /// The same for a list, which is made at run time.
+  ///
+  /// Where too many command buffers are unfinished it waits, or throws `.timeout` at once if it is not `blocking`; to wait
+  /// in some other way encode it to an encoder that has `begun`.
   @discardableResult
-  public func replay(_ replacements: [Replacement]) throws(IngotError) -> Submission {
+  public func replay(_ replacements: [Replacement], blocking: Bool = true) throws(IngotError) -> Submission {
     let encoder = CommandEncoder(device: device, label: label, ordering: ordering)
+    if !blocking { encoder.isBlocking = false }
     try encode(to: encoder, replacements)
     return try encoder.commit()
   }

@@ -13,4 +13,13 @@ enum Waiter {
     case .loop(let queue, let token): queue.post(token)
     }
   }
+
+  /// Whether the other is told by the same means, so that once is enough.
+  func isSame(_ other: Waiter) -> Bool {
+    switch (self, other) {
+    case (.thread(let one), .thread(let other)): one === other
+    case (.loop(let one, let token), .loop(let other, let otherToken)): one === other && token == otherToken
+    default: false
+    }
+  }
 }

@@ -41,6 +41,18 @@ public func ingot_graph_replay(
 }
 
 @c @implementation
+public func ingot_graph_try_replay(
+  _ graph: OpaquePointer?, _ replacements: UnsafePointer<ingot_replacement>?, _ count: UInt64,
+  _ submission: UnsafeMutablePointer<OpaquePointer?>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let graph: Graph = try object(graph)
+    let replayed = try graph.replay(list(replacements, count), blocking: false)
+    if let submission { submission.pointee = try handle(replayed) }
+  }
+}
+
+@c @implementation
 public func ingot_graph_replace(
   _ graph: OpaquePointer?, _ replacements: UnsafePointer<ingot_replacement>?, _ count: UInt64,
   _ other: UnsafeMutablePointer<OpaquePointer?>?

@@ -64,3 +64,22 @@ public func ingot_encoder_begin(
     result.pointee = try encoder.begin(notifying: notifier, token: token) ? 1 : 0
   }
 }
+
+@c @implementation
+public func ingot_encoder_wait_to_begin(
+  _ encoder: OpaquePointer?, _ timeout: UInt64, _ has_begun: UnsafeMutablePointer<UInt8>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    let result = try required(has_begun, "has_begun")
+    result.pointee = try encoder.begin(timeout: duration(timeout)) ? 1 : 0
+  }
+}
+
+@c @implementation
+public func ingot_encoder_set_blocking(_ encoder: OpaquePointer?, _ blocking: UInt8) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let encoder: CommandEncoder = try object(encoder)
+    encoder.isBlocking = blocking != 0
+  }
+}

@@ -48,6 +48,24 @@ public func ingot_queue_synchronize(_ queue: OpaquePointer?, _ timeout: UInt64) 
 }
 
 @c @implementation
+public func ingot_queue_get_slot_timeout(
+  _ queue: OpaquePointer?, _ nanoseconds: UnsafeMutablePointer<UInt64>?
+) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let queue: Queue = try object(queue)
+    try required(nanoseconds, "nanoseconds").pointee = IngotABI.nanoseconds(queue.slotTimeout)
+  }
+}
+
+@c @implementation
+public func ingot_queue_set_slot_timeout(_ queue: OpaquePointer?, _ nanoseconds: UInt64) -> ingot_status {
+  boundary { () throws(IngotError) in
+    let queue: Queue = try object(queue)
+    queue.slotTimeout = duration(nanoseconds) ?? .seconds(Int64.max)
+  }
+}
+
+@c @implementation
 public func ingot_queue_release(_ queue: OpaquePointer?) -> ingot_status { release(queue, .queue) }
 
 @c @implementation

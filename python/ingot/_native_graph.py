@@ -53,9 +53,9 @@ def finish(encoder: Handle) -> tuple[int, Handle]:
 
 
 def replay(graph: Handle, array: Handle, count: int) -> Handle:
-    """Commits all of a graph; returns the place of the submission."""
+    """Commits all of a graph; returns the place of the submission. Raises `WaitTimeoutError` where it would wait."""
     submission = place("submission")
-    status = lib.ingot_graph_replay(graph, array, count, submission)
+    status = lib.ingot_graph_try_replay(graph, array, count, submission)
     if status:
         check(status)
     if owners:

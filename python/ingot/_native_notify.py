@@ -3,7 +3,7 @@
 from typing import Final
 
 from ingot._ingot import ffi
-from ingot._native import Handle, check, lib
+from ingot._native import SLICE, Handle, check, lib
 from ingot._native_places import place, taken
 
 _BATCH: Final = 256
@@ -40,13 +40,21 @@ def begin(encoder: Handle, notifier: Handle, token: int) -> bool:
     return bool(has_begun[0])
 
 
-def slot_timeout(device: Handle) -> int:
+def wait_to_begin(encoder: Handle) -> int:
+    """Waits until the encoder has its command buffer; returns the status. Ctrl-C interrupts it within 100 ms."""
+    has_begun, status = ffi.new("uint8_t *"), lib.INGOT_OK
+    while not status and not has_begun[0]:
+        status = lib.ingot_encoder_wait_to_begin(encoder, SLICE, has_begun)
+    return int(status)
+
+
+def slot_timeout(queue: Handle) -> int:
     """Nanoseconds that an encoder waits for a command buffer."""
     nanoseconds = ffi.new("uint64_t *")
-    check(lib.ingot_device_get_slot_timeout(device, nanoseconds))
+    check(lib.ingot_queue_get_slot_timeout(queue, nanoseconds))
     return int(nanoseconds[0])
 
 
-def set_slot_timeout(device: Handle, nanoseconds: int) -> None:
+def set_slot_timeout(queue: Handle, nanoseconds: int) -> None:
     """Sets them."""
-    check(lib.ingot_device_set_slot_timeout(device, nanoseconds))
+    check(lib.ingot_queue_set_slot_timeout(queue, nanoseconds))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 import sys
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, SupportsIndex, cast
 
-from ingot import _native, _native_notify
+from ingot import _native
 from ingot.encoder import CommandEncoder
 from ingot.errors import ArgumentError, DeviceNotFoundError, Unpicklable, shown
 from ingot.graph import Graph
@@ -234,17 +233,14 @@ class Device(BufferMaker, HasQueues, Imports, KeepsResident, Unpicklable):
         """Seconds that an encoder waits for one of Metal's command buffers, 60 at first; `math.inf` is for ever.
 
         Metal hands out 64 that are unfinished, and then blocks. So the first dispatch of an encoder waits until an
-        earlier submission is done, and raises `WaitTimeoutError` after that time.
+        earlier submission is done, and raises `WaitTimeoutError` after that time. Ctrl-C interrupts it. It is that of
+        `default_queue`; other queues have their own.
         """
-        nanoseconds = _native_notify.slot_timeout(self._handle)
-        return math.inf if nanoseconds == _native.FOREVER else nanoseconds / 1e9
+        return self.default_queue.slot_timeout
 
     @slot_timeout.setter
     def slot_timeout(self, seconds: float) -> None:
-        number = _native.seconds(seconds)
-        if not number >= 0:
-            raise ArgumentError(f"a slot timeout of {shown(seconds)} seconds; it is 0 or more, or math.inf")
-        _native_notify.set_slot_timeout(self._handle, _native.nanoseconds(number))
+        self.default_queue.slot_timeout = seconds
 
     def supports(self, family: str) -> bool:
         """Whether it is of a GPU family (`supportsFamily`), for example `"apple7"` or `"metal3"`."""

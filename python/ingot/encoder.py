@@ -22,11 +22,12 @@ from ingot.errors import (
 from ingot.event import EncodesEvents
 from ingot.grids import extents
 from ingot.kernel import Kernel
+from ingot.slots import TakesSlot
 from ingot.specialise import UNFIT
 from ingot.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     import numpy as np
@@ -54,10 +55,11 @@ _ORDERINGS: Final[Mapping[Ordering, int]] = {
     "manual": lib.INGOT_ORDERING_MANUAL,
 }
 _OK: Final = lib.INGOT_OK
+_TIMEOUT: Final = lib.INGOT_ERROR_TIMEOUT
 _NOTHING: Final = MappingProxyType[str, object]({})
 
 
-class CommandEncoder(EncodesEvents, Unpicklable):
+class CommandEncoder(TakesSlot, EncodesEvents, Unpicklable):
     """Collects dispatches for one command buffer (`MTLComputeCommandEncoder`); `Device.encoder` makes it.
 
     Nothing runs before `commit` or `commit_and_wait`. Leaving a `with` block without either raises `UncommittedError`;
@@ -92,6 +94,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         self._queue = queue
         self._place = self._begin(label, _ORDERINGS[ordering], profile=profile)
         self._handle = self._place[0]
+        self._wait_here()
         self._is_open = True
 
     @classmethod
@@ -101,6 +104,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         stage._place, stage._handle, stage._label = place, place[0], label
         stage._device, stage._queue = queue.device, queue
         stage._submission, stage._is_open = None, True
+        stage._wait_here()
         return stage
 
     @property
@@ -176,7 +180,10 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         if status != _OK:
             if status is None:
                 status = self._dispatch(extents(grid, groups, group), _unbound(kernel), args, named)
-            if status:
+            if status == _TIMEOUT:
+                self._wait_to_begin()
+                self.dispatch(kernel, *args, grid=grid, groups=groups, group=group, uses=None, **named)
+            elif status:
                 raise self._failure(status, args, named)
 
     def _dispatch_using(
@@ -189,9 +196,8 @@ class CommandEncoder(EncodesEvents, Unpicklable):
     ) -> None:
         kernel = _unbound(kernel)
         handles, values = kernel._binder.bind(args, named)
-        status = _native_bound.dispatch_using(self._handle, kernel._handle, handles, values, used(uses), extents)
-        if status:
-            raise self._failure(status, args, named)
+        arguments = (kernel._handle, handles, values, used(uses), extents)
+        self._call(_native_bound.dispatch_using, *arguments, of=(*args, *named.values()))
 
     def _dispatch(
         self, extents: tuple[int, ...], kernel: Kernel, args: Sequence[object], named: Mapping[str, object]
@@ -221,7 +227,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             encoder.copy(rows[3], x)
         """
         handles = opened(source), opened(destination)
-        self._check(lib.ingot_encoder_copy(self._handle, *handles), source, destination)
+        self._call(lib.ingot_encoder_copy, *handles, of=(source, destination))
 
     def fill(self, buffer: Buffer, value: Number) -> None:
         """Encodes that every element becomes `value`, a number that the dtype can hold: a dispatch, as `copy` is.
@@ -230,7 +236,7 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         """
         handle = opened(buffer)
         element = dtypes.pack(dtypes.plain(value), dtypes.code(buffer.dtype))
-        self._check(lib.ingot_encoder_fill(self._handle, handle, element, len(element)), buffer)
+        self._call(lib.ingot_encoder_fill, handle, element, len(element), of=(buffer,))
 
     def barrier(self, *buffers: Buffer) -> None:
         """Makes all later dispatches wait for all earlier ones (`memoryBarrier`).
@@ -270,15 +276,22 @@ class CommandEncoder(EncodesEvents, Unpicklable):
         return int(self._info().barriers_spared)
 
     def commit(self) -> Submission:
-        """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once. Ctrl-C ends the encoder, too."""
-        try:
-            status, submission = _native.commit(self._handle)
-        except BaseException:
-            self.discard()
-            raise
+        """Hands the work to the GPU (`MTLCommandBuffer.commit`) and returns at once."""
+        status, submission = self._try_commit()
+        if status == _TIMEOUT:
+            self._wait_to_begin()
+            status, submission = self._try_commit()
         if status:
             raise self._failure(status)
         return self._is_committed_as(submission)
+
+    def _try_commit(self) -> tuple[int, _native.Handle]:
+        """Whether Ctrl-C came before or after the commit nobody knows: then it is over."""
+        try:
+            return _native.commit(self._handle)
+        except BaseException:
+            self.discard()
+            raise
 
     def _is_committed_as(self, place: _native.Handle) -> Submission:
         self._submission = Submission(place, self._device, self._label)
@@ -297,32 +310,6 @@ class CommandEncoder(EncodesEvents, Unpicklable):
             lib.ingot_encoder_discard(self._handle)  # the handle may not be all that has it
             self._is_open = False
             drop_encoder(self._place)
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        """Takes one of Metal's command buffers, which otherwise the first dispatch does; gives the encoder.
-
-        Metal blocks when too many are unfinished. In asyncio other tasks run until one is free, and whoever comes first
-        is served first, threads that wait in a dispatch among them. If it raises, the encoder is discarded.
-
-        Raises:
-            StateError: None is free and none is committed, so that nobody would ever give one back.
-            WaitTimeoutError: None came free within `Device.slot_timeout`.
-
-        Example:
-            with await device.encoder(label="step") as encoder:
-                encoder.dispatch(step, x, grid=x.size)
-                await encoder.commit()
-        """
-        from ingot import loops  # noqa: PLC0415, asyncio is there by now and need not be before
-
-        try:
-            yield from loops.begun(self._handle).__await__()
-        except ClosedError:
-            raise StateError(f"{self._name} was discarded; device.encoder() gives a new one") from None
-        except BaseException:
-            self.discard()
-            raise
-        return self
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,8 @@ from ingot._native import lib
 from ingot.errors import ArgumentError, Unpicklable, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ingot.device import Device
 
 _MOST: Final = (1 << 64) - 1
@@ -91,9 +93,8 @@ class EncodesEvents:
     __slots__ = ()
 
     if TYPE_CHECKING:  # by CommandEncoder
-        _handle: _native.Handle
 
-        def _check(self, status: int) -> None: ...
+        def _call(self, function: Callable[..., int], *arguments: object) -> None: ...
 
     def wait(self, event: Event, value: SupportsIndex) -> None:
         """Makes all that is encoded after this wait until an event has reached `value` (`encodeWaitForEvent`).
@@ -107,7 +108,7 @@ class EncodesEvents:
             ArgumentError: The event is another device's, or cannot have the value.
             StateError: The encoder was committed or discarded.
         """
-        self._check(lib.ingot_encoder_wait_event(self._handle, _opened(event), _checked(value)))
+        self._call(lib.ingot_encoder_wait_event, _opened(event), _checked(value))
 
     def signal(self, event: Event, value: SupportsIndex) -> None:
         """Lets an event reach `value` when all is done that was encoded before this (`encodeSignalEvent`).
@@ -116,7 +117,7 @@ class EncodesEvents:
         the same, so that nobody waits for ever: `Event.wait` raises the error, and work on the GPU goes on, with memory
         whose contents are undefined. An encoder that is discarded or dropped signals nothing. Raises as `wait`.
         """
-        self._check(lib.ingot_encoder_signal_event(self._handle, _opened(event), _checked(value)))
+        self._call(lib.ingot_encoder_signal_event, _opened(event), _checked(value))
 
 
 def _checked(value: SupportsIndex) -> int:

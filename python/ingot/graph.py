@@ -12,7 +12,7 @@ from ingot._native_graph import EVERY, Replacement
 from ingot.binding import HEAD, Binder
 from ingot.buffer import Buffer
 from ingot.encoder import CommandEncoder
-from ingot.errors import ArgumentError, StateError, shown
+from ingot.errors import ArgumentError, StateError, WaitTimeoutError, shown
 from ingot.kernel import argument
 from ingot.submission import Submission
 
@@ -76,7 +76,10 @@ class Graph(CommandEncoder):
         """
         graph = self._recorded()
         given = self._given(replacements, named) if replacements or named else _native_graph.NOTHING
-        return Submission(_native_graph.replay(graph, *given), self._device, self._label)
+        try:
+            return Submission(_native_graph.replay(graph, *given), self._device, self._label)
+        except WaitTimeoutError:
+            return self._replay_in_line(graph, given)
 
     def replace(self, replacements: Mapping[Replaced, Value] | None = None, /, **named: Value) -> Graph:
         """Another graph with replacements as `replay` takes, and the barriers that these need.
@@ -110,7 +113,7 @@ class Graph(CommandEncoder):
         if not isinstance(encoder, CommandEncoder):
             raise ArgumentError(f"{shown(encoder)} is no encoder; device.encoder() and device.record() give one")
         graph = self._recorded()
-        encoder._check(lib.ingot_graph_encode(graph, encoder._handle, *self._given(replacements, named)))
+        self._encode(graph, encoder, self._given(replacements, named))
 
     def __enter__(self) -> Self:
         if not self._is_open:
@@ -151,6 +154,16 @@ class Graph(CommandEncoder):
     def _info(self) -> _native.Struct:
         return super()._info() if self._graph is None else _native_graph.info(self._graph)
 
+    def _replay_in_line(self, graph: _native.Handle, given: _native_graph.Replacements) -> Submission:
+        """A replay that has to wait for one of Metal's command buffers."""
+        with CommandEncoder(self._device, self._label, self.ordering) as encoder:
+            self._encode(graph, encoder, given)
+            return encoder.commit()
+
+    @staticmethod
+    def _encode(graph: _native.Handle, encoder: CommandEncoder, given: _native_graph.Replacements) -> None:
+        encoder._call(lambda handle: lib.ingot_graph_encode(graph, handle, *given))
+
     def _recorded(self) -> _native.Handle:
         if self._graph is not None:
             return self._graph
@@ -160,6 +173,7 @@ class Graph(CommandEncoder):
         """A graph as this one, but with what was made of it."""
         graph = Graph.__new__(Graph)
         graph._graph, graph._binders, graph._submission = handle, {}, None
+        graph._awaiting = 0
         graph._device, graph._label, graph._is_open = self._device, self._label, False
         graph._place = graph._handle = _native.NULL
         return graph

@@ -33,7 +33,7 @@ async def begun(encoder: Handle) -> None:
         try:
             await _told(waiting)
         finally:
-            if not waiting:  # an encoder that goes before its time is not told of
+            if not waiting:  # who is cancelled leaves nothing; what is told later finds nobody
                 completions.waiting.pop(token, None)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
-from ingot import _native
+from ingot import _native, _native_notify
 from ingot import _native_queues as border
 from ingot._native import lib
 from ingot.encoder import CommandEncoder
-from ingot.errors import Unpicklable
+from ingot.errors import ArgumentError, Unpicklable, shown
 from ingot.event import Event
 from ingot.session import EncoderSession
 from ingot.weak import cached
@@ -73,6 +74,19 @@ class Queue(Unpicklable):
         Raises as `Device.synchronize`, which waits for all queues.
         """
         _native.check(_native.wait(self._handle, timeout, lib.ingot_queue_synchronize))
+
+    @property
+    def slot_timeout(self) -> float:
+        """Seconds that an encoder of it waits for a command buffer, 60 at first: see `Device.slot_timeout`."""
+        nanoseconds = _native_notify.slot_timeout(self._handle)
+        return math.inf if nanoseconds == _native.FOREVER else nanoseconds / 1e9
+
+    @slot_timeout.setter
+    def slot_timeout(self, seconds: float) -> None:
+        number = _native.seconds(seconds)
+        if not number >= 0:
+            raise ArgumentError(f"a slot timeout of {shown(seconds)} seconds; it is 0 or more, or math.inf")
+        _native_notify.set_slot_timeout(self._handle, _native.nanoseconds(number))
 
     def __repr__(self) -> str:
         label = "" if self._label is None else f" {self._label!r}"

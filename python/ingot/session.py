@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from ingot import _native_queues as border
 from ingot._native import check, lib
 from ingot.encoder import CommandEncoder
-from ingot.errors import Unpicklable
+from ingot.errors import Unpicklable, WaitTimeoutError
 from ingot.event import Event
 
 if TYPE_CHECKING:
@@ -149,7 +149,11 @@ class EncoderSession(Unpicklable):
 
     def _end(self, function: Callable[[_native.Handle, _native.Handle], int]) -> Submission:
         stage = self.encoder
-        place = border.end_stage(function, self._handle)
+        try:
+            place = border.end_stage(function, self._handle)
+        except WaitTimeoutError:
+            stage._wait_to_begin()
+            place = border.end_stage(function, self._handle)
         self._submission = stage._is_committed_as(place)
         return self._submission
 

@@ -25,6 +25,9 @@ class QueueArguments:
     def _queue_synchronize(self, _: str) -> list[Any]:
         return [self.handles["queue"], (1 << 64) - 1]
 
+    def _queue_set_slot_timeout(self, _: str) -> list[Any]:
+        return [self.handles["queue"], 1_000_000_000]
+
     def _event_create(self, _: str) -> list[Any]:
         return [self.handles["device"], ffi.new("char[]", b"label"), ffi.new("ingot_event *")]
 

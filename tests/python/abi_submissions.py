@@ -47,5 +47,11 @@ class SubmissionArguments:
     def _encoder_begin(self, _: str) -> list[Any]:
         return [self.handles["encoder"], self.handles["notifier"], 7, ffi.new("uint8_t *")]
 
+    def _encoder_wait_to_begin(self, _: str) -> list[Any]:
+        return [self.handles["encoder"], 0, ffi.new("uint8_t *")]
+
+    def _encoder_set_blocking(self, _: str) -> list[Any]:
+        return [self.handles["encoder"], 0]
+
     def _submission_wait(self, _: str) -> list[Any]:
         return [self.handles["submission"], 1_000_000_000]

@@ -239,6 +239,8 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_notifier_release": (handle("notifier"),),
     "ingot_submission_notify": (handle("submission"), handle("notifier"), number(0, 1, 77)),
     "ingot_encoder_begin": (handle("encoder"), handle("notifier"), number(0, 1, 77), result("uint8_t")),
+    "ingot_encoder_wait_to_begin": (handle("encoder"), number(0, 1, 1_000_000), result("uint8_t")),
+    "ingot_encoder_set_blocking": (handle("encoder"), number(0, 1, 255, bits=8)),
     "ingot_submission_wait": (handle("submission"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
     "ingot_submission_get_info": (handle("submission"), struct("submission_info")),
     "ingot_submission_release": (handle("submission"),),

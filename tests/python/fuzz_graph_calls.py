@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_recorder_create": (handle("device"), LABEL, number(0, 0, 1, 2, bits=32), result("ingot_encoder")),
     "ingot_recorder_finish": (handle("encoder"), result("ingot_graph")),
     "ingot_graph_replay": (handle("graph"), *REPLACEMENTS, result("ingot_submission")),
+    "ingot_graph_try_replay": (handle("graph"), *REPLACEMENTS, result("ingot_submission")),
     "ingot_graph_replace": (handle("graph"), *REPLACEMENTS, result("ingot_graph")),
     "ingot_graph_encode": (handle("graph"), handle("encoder"), *REPLACEMENTS),
     "ingot_graph_get_argument": (

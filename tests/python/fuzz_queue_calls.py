@@ -10,6 +10,8 @@ CALLS: dict[str, tuple[Choice, ...]] = {
     "ingot_queue_create": (handle("device"), LABEL, result("ingot_queue")),
     "ingot_queue_create_encoder": (handle("queue"), LABEL, number(0, 1, 2, bits=32), result("ingot_encoder")),
     "ingot_queue_synchronize": (handle("queue"), number(0, 1, 1000, 1_000_000, (1 << 64) - 1)),
+    "ingot_queue_get_slot_timeout": (handle("queue"), result("uint64_t")),
+    "ingot_queue_set_slot_timeout": (handle("queue"), number(0, 1_000_000)),
     "ingot_queue_release": (handle("queue"),),
     "ingot_event_create": (handle("device"), LABEL, result("ingot_event")),
     "ingot_event_get_value": (handle("event"), result("uint64_t")),

@@ -47,6 +47,7 @@ OPTIONAL = {
     "ingot_profile_get_trace": {1, 3},
     "ingot_recorder_create": {1},
     "ingot_graph_replay": {3},
+    "ingot_graph_try_replay": {3},
 }
 # A capture takes a Mac whose process was started for it; then the second of them succeeds as well.
 REFUSED = {"ingot_device_start_capture", "ingot_device_stop_capture"}

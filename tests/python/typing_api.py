@@ -27,6 +27,8 @@ def devices() -> None:
     device.keep_alive = 2
     assert_type(device.slot_timeout, float)
     device.slot_timeout = 5
+    assert_type(device.default_queue.slot_timeout, float)
+    device.queue().slot_timeout = 5
     residency_set = device.residency_set(label="weights")
     residency_set.add(device.zeros(4), device.zeros(5))
     with residency_set.resident() as kept:

@@ -894,6 +894,13 @@ ingot_status ingot_graph_replay(
     ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
     ingot_submission _Nullable *_Nullable submission);
 /*
+ * The same without blocking where too many command buffers are unfinished: INGOT_ERROR_TIMEOUT. To wait in the line use
+ * ingot_graph_encode, with an encoder that is not blocking.
+ */
+ingot_status ingot_graph_try_replay(
+    ingot_graph _Nullable graph, const ingot_replacement *_Nullable replacements, uint64_t count,
+    ingot_submission _Nullable *_Nullable submission);
+/*
  * Another graph, with the replacements for good, whose replays take no longer than those of this one. INGOT_ERROR_ARGUMENT
  * if a replacement means no argument, or a name arguments that were recorded with different values.
  */
@@ -933,6 +940,9 @@ ingot_status ingot_queue_create_encoder(
     ingot_encoder _Nullable *_Nullable encoder);
 /* As ingot_device_synchronize, which waits for all queues, for this one. */
 ingot_status ingot_queue_synchronize(ingot_queue _Nullable queue, uint64_t timeout);
+/* As ingot_device_get_slot_timeout and ingot_device_set_slot_timeout, which are about the device's own queue. */
+ingot_status ingot_queue_get_slot_timeout(ingot_queue _Nullable queue, uint64_t *_Nullable nanoseconds);
+ingot_status ingot_queue_set_slot_timeout(ingot_queue _Nullable queue, uint64_t nanoseconds);
 ingot_status ingot_queue_release(ingot_queue _Nullable queue);
 
 /*
@@ -1118,12 +1128,25 @@ ingot_status ingot_submission_notify(
     ingot_submission _Nullable submission, ingot_notifier _Nullable notifier, uint64_t token);
 /*
  * Takes one of Metal's command buffers for the encoder, which otherwise its first dispatch does, blocking if too many are
- * unfinished. `has_begun` gets 1, or 0 if none is free: then `token` comes when it is time to call this again, and after
- * several such calls that of the last. Who asks first is served first, be it so or by a dispatch. INGOT_ERROR_STATE if none
- * is free and none is committed, INGOT_ERROR_TIMEOUT if none came free in time (ingot_device_set_slot_timeout).
+ * unfinished. `has_begun` gets 1, or 0 if none is free: then `token` comes when it is time to call this again, or when the
+ * encoder is discarded; once, however often it was given. Who asks first is served first, be it so or by a dispatch.
+ * INGOT_ERROR_STATE if none is free and none is committed, INGOT_ERROR_TIMEOUT if none came free in time
+ * (ingot_queue_set_slot_timeout).
  */
 ingot_status ingot_encoder_begin(
     ingot_encoder _Nullable encoder, ingot_notifier _Nullable notifier, uint64_t token, uint8_t *_Nullable has_begun);
+/*
+ * The same without a notifier: blocks for `timeout` nanoseconds at most, and gives `has_begun` 0 if none came free; then
+ * the encoder keeps its place in the line.
+ */
+ingot_status ingot_encoder_wait_to_begin(
+    ingot_encoder _Nullable encoder, uint64_t timeout, uint8_t *_Nullable has_begun);
+/*
+ * Whether a call that needs a command buffer waits for it, as it does at first, or with `blocking` 0 returns
+ * INGOT_ERROR_TIMEOUT at once and encodes nothing. The encoder stands in the line then: repeat the call after
+ * ingot_encoder_wait_to_begin, in slices as short as somebody has to be listened to, or after ingot_encoder_begin.
+ */
+ingot_status ingot_encoder_set_blocking(ingot_encoder _Nullable encoder, uint8_t blocking);
 
 // cdef end
 

@@ -105,6 +105,58 @@ import Testing
     #expect(slots.end(request))
   }
 
+  @Test func whoWaitsForARequestThatEndsIsWoken() async throws {
+    try fill()
+    let notifier = try CompletionNotifier()
+    let request = try #require(try slots.request())
+    let (woken, group) = (LockedCount(), DispatchGroup())
+    group.enter()
+    Thread.detachNewThread { [slots] in
+      slots.wait(for: request)
+      woken.add()
+      group.leave()
+    }
+    let task = Task { [slots] in
+      await slots.answer(to: request)
+      woken.add()
+    }
+    #expect(slots.enrol(.loop(notifier.queue, 1), for: request))
+    #expect(!slots.end(request))
+    await task.value
+    await withCheckedContinuation { continuation in group.notify(queue: .global()) { continuation.resume() } }
+    #expect(woken.value == 2 && notifier.take() == [1])
+    // It is over: whoever comes now is answered at once, and the slot that comes back is free.
+    #expect(!slots.enrol(.loop(notifier.queue, 2), for: request))
+    slots.wait(for: request)
+    slots.free(committed: true)
+    #expect(try slots.request() == nil)
+  }
+
+  @Test func allWhoWaitForOneRequestAreWokenAndOnce() async throws {
+    try fill()
+    let (notifier, other) = (try CompletionNotifier(), try CompletionNotifier())
+    let request = try #require(try slots.request())
+    let task = Task { [slots] in await slots.answer(to: request) }
+    for token: UInt64 in [1, 2, 1] { #expect(slots.enrol(.loop(notifier.queue, token), for: request)) }
+    #expect(slots.enrol(.loop(other.queue, 1), for: request))
+    slots.free(committed: true)
+    await task.value
+    #expect(notifier.take() == [1, 2] && other.take() == [1])
+    #expect(slots.end(request))
+  }
+
+  @Test func aWaitWhoseTimeIsOverKeepsItsPlace() throws {
+    try fill()
+    let first = try #require(try slots.request())
+    #expect(!slots.wait(for: first, timeout: .milliseconds(5)) && slots.isWaiting(first))
+    let second = try #require(try slots.request())
+    #expect(!slots.wait(for: second, timeout: .zero))
+    slots.free(committed: true)
+    #expect(slots.wait(for: first, timeout: .zero) && !slots.isWaiting(first))
+    #expect(slots.end(first) && slots.isWaiting(second))
+    #expect(!slots.end(second))
+  }
+
   @Test func manyOfEachKindAllGetOne() async throws {
     for _ in 0..<CommandSlots.capacity { try slots.take() }
     // One is committed all the time, so nobody is refused; two go round.
@@ -182,9 +234,10 @@ import Testing
     let late = device.encoder(label: "late")
     #expect(try !late.begin(notifying: notifier, token: 2))
     #expect(try !late.begin(notifying: notifier, token: 3))
+    #expect(try !late.begin(notifying: notifier, token: 3))
     gate.open()
     try #require(canBeRead(notifier.fileDescriptor, 60_000))
-    #expect(notifier.take() == [3])
+    #expect(notifier.take() == [2, 3])
     #expect(try late.begin(notifying: notifier, token: 4))
     try commit(late).wait()
     #expect(notifier.count == 0)
@@ -237,7 +290,9 @@ import Testing
       let discarded = device.encoder()
       #expect(try !discarded.begin(notifying: notifier, token: 2))
       try discarded.discard()
+      #expect(notifier.take() == [2])
     }
+    #expect(notifier.take() == [1])
     gate.open()
     for submission in submissions { try submission.wait() }
     // Given to nobody: all slots are there again.
@@ -247,6 +302,51 @@ import Testing
       #expect(try encoders.last!.begin(notifying: notifier, token: 3))
     }
     #expect(notifier.count == 0)
+  }
+
+  @Test func oneThatDoesNotBlockKeepsItsPlace() throws {
+    let gate = try Gate(device)
+    for _ in 0..<CommandSlots.capacity { _ = try commit(device.encoder()) }
+    let late = device.encoder()
+    #expect(late.isBlocking)
+    late.isBlocking = false
+    for _ in 0..<2 {
+      let error = try failure { try late.dispatch(increment, x, grid: 8) }
+      #expect(error.kind == .timeout && error.message.contains("stands in the line"))
+    }
+    #expect(try failure { try late.commit() }.kind == .timeout)
+    #expect(try !late.begin(timeout: .milliseconds(5)))
+    #expect(try late.statistics.dispatches == 0)
+    gate.open()
+    #expect(try late.begin(timeout: nil) && late.begin(timeout: .zero))
+    try commit(late).wait()
+    #expect(try x.values(of: Int32.self)[0] == Int32(CommandSlots.capacity + 1))
+  }
+
+  @Test func aReplayThatDoesNotBlockIsRefusedAndLeavesTheLine() throws {
+    let graph = try device.record { try $0.dispatch(increment, x, grid: 8) }
+    let gate = try Gate(device)
+    let submissions = try (0..<CommandSlots.capacity).map { _ in try commit(device.encoder()) }
+    #expect(try failure { try graph.replay([], blocking: false) }.kind == .timeout)
+    gate.open()
+    for submission in submissions { try submission.wait() }
+    try graph.replay([], blocking: false).wait()
+    #expect(try x.values(of: Int32.self)[0] == Int32(CommandSlots.capacity + 1))
+  }
+
+  @Test func aStageTakesNoneBeforeItDoesSomething() throws {
+    let session = device.session()
+    try session.fenceStage().wait()
+    let gate = try Gate(device)
+    let submissions = try (0..<CommandSlots.capacity).map { _ in try commit(device.encoder()) }
+    let stage = try session.beginStage("waits")
+    stage.isBlocking = false
+    #expect(try failure { try session.fenceStage() }.kind == .timeout)
+    #expect(!session.isDrained && session.fenceValue == 1)
+    gate.open()
+    for submission in submissions { try submission.wait() }
+    try session.fenceStage().wait()
+    #expect(session.fenceValue == 2 && session.waitValue == 1)
   }
 
   @Test func aDispatchInTheLineBlocksAtItsPlace() throws {
