@@ -76,6 +76,8 @@ import Testing
   func signalledBefore() throws {
     let encoder = device.encoder()
     try encoder.signal(event, value: 1)
+    // Nothing else orders what comes after a signal.
+    try encoder.wait(for: event, value: 1)
     try encoder.dispatch(stray, x, grid: 8)
     try encoder.signal(event, value: 2)
     let submission = try encoder.commit()
