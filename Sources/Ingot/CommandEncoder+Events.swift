@@ -37,19 +37,14 @@ extension CommandEncoder {
   private func encode(
     _ event: Event, _ body: (any MTLCommandBuffer) -> Void
   ) throws(IngotError) {
-    try enter()
-    do throws(IngotError) {
+    try entered { () throws(IngotError) in
       guard event.device === device else { throw foreign(event) }
       try withAutoreleasePool { () throws(IngotError) in
         let commandBuffer = try beginCommandBuffer()
         endPass()
         body(commandBuffer)
       }
-    } catch {
-      leave()
-      throw error
     }
-    leave()
   }
 
   private func foreign(_ event: Event) -> IngotError {

@@ -105,8 +105,3 @@ extension Buffer {
     return core === device.poolCore ? device.pool : Pool(sharing: core, of: device)
   }
 }
-
-/// A public object, which holds the device, so the device does not hold it.
-struct Weak<Object: AnyObject> {
-  weak var object: Object?
-}

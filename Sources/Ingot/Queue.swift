@@ -110,3 +110,8 @@ extension Device {
     return queue
   }
 }
+
+/// A public object, which holds the device, so the device does not hold it.
+struct Weak<Object: AnyObject> {
+  weak var object: Object?
+}

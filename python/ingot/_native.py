@@ -316,8 +316,8 @@ def submission_info(submission: Handle) -> Struct:
     return struct("submission_info", lib.ingot_submission_get_info, submission)
 
 
-def seconds(given: Any) -> float:
-    """A time that a user gave; NaN if it is none."""
+def number(given: Any) -> float:
+    """A number that a user gave; NaN if it is none."""
     try:
         return math.nan if isinstance(given, str | bytes) else float(given)
     except (TypeError, ValueError, OverflowError):
@@ -338,7 +338,7 @@ def wait(
         while (status := function(handle, SLICE)) == lib.INGOT_ERROR_TIMEOUT:
             pass
         return int(status)
-    timeout = seconds(timeout)
+    timeout = number(timeout)
     if not timeout >= 0:
         message = f"a wait of {errors.shown(given)} seconds; it must be 0 or more, or None to wait for ever"
         raise errors.ArgumentError(message)

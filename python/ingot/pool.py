@@ -222,7 +222,7 @@ class Pool(BufferMaker, Unpicklable):
 
     def set_decay(self, seconds: float | None) -> None:
         """Sets after how many seconds memory goes that nobody uses; None for never."""
-        number = math.inf if seconds is None else _number(seconds)
+        number = math.inf if seconds is None else _native.number(seconds)
         if not number > 0:
             raise ArgumentError(f"a decay of {shown(seconds)} seconds; it is more than 0, or None for never")
         nanoseconds = _native_pool.NONE if number >= _FOR_EVER else max(1, int(number * 1e9))
@@ -239,7 +239,7 @@ class Pool(BufferMaker, Unpicklable):
             return
         if size is not None:
             raise ArgumentError(f"a limit is a size ({shown(size)}) or a fraction ({shown(fraction)}), not both")
-        number = _number(fraction)
+        number = _native.number(fraction)
         if math.isnan(number):
             raise ArgumentError(f"{shown(fraction)} is no part of the working set, which is a number from 0 to 1")
         _native_pool.set_limit_fraction(self._handle, limit, number)
@@ -367,11 +367,3 @@ def _bytes(size: Any) -> int:
     if not 0 <= number < _native_pool.NONE:
         raise ArgumentError(f"{shown(size)} is no number of bytes, which is a whole one from 0 on")
     return number
-
-
-def _number(value: Any) -> float:
-    """A float; NaN for what is none, which is no limit."""
-    try:
-        return math.nan if isinstance(value, str | bytes) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan

@@ -83,7 +83,7 @@ class Queue(Unpicklable):
 
     @slot_timeout.setter
     def slot_timeout(self, seconds: float) -> None:
-        number = _native.seconds(seconds)
+        number = _native.number(seconds)
         if not number >= 0:
             raise ArgumentError(f"a slot timeout of {shown(seconds)} seconds; it is 0 or more, or math.inf")
         _native_notify.set_slot_timeout(self._handle, _native.nanoseconds(number))

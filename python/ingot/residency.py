@@ -194,7 +194,7 @@ class KeepsResident:
 
     @keep_alive.setter
     def keep_alive(self, seconds: float) -> None:
-        number = _native.seconds(seconds)
+        number = _native.number(seconds)
         if not number >= 0:
             raise ArgumentError(f"{shown(seconds)} seconds to keep memory alive; it is 0 or more, or math.inf")
         settings = border.settings(self._handle)
