@@ -11,8 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = ROOT / ".build" / "tsan"
 SWIFT = ["--sanitize=thread", "--scratch-path", str(SCRATCH)]
-# All of Ingot's; of the software Metal what schedules. Its tests of kernels send signals, which come late here.
+# All of Ingot's; of the software Metal what schedules.
 TESTS = r"IngotTests\.|IngotABITests\.|MetalTests\.(CommandBuffer|Event|Order|RandomProgram|ResidencySet)Tests"
+# ThreadSanitizer holds signals back until a thread calls the system, so what stops endless kernels never comes.
+SKIPPED = "aKernelThatNeverEndsIsAnErrorAtTheWait"
 
 
 def preload() -> dict[str, str]:
@@ -32,7 +34,9 @@ def main() -> int:
     if built != 0:
         return built
     environment = os.environ | preload()
-    command = ["swift", "test", "--skip-build", "--disable-xctest", *SWIFT, "--filter", TESTS]
+    command = ["swift", "test", "--skip-build", "--disable-xctest", *SWIFT, "--filter", TESTS, "--skip", SKIPPED]
+    sys.stdout.write(f"left out, since ThreadSanitizer holds back signals: {SKIPPED}\n")
+    sys.stdout.flush()
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
