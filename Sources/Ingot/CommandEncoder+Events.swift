@@ -16,6 +16,7 @@ extension CommandEncoder {
   func encodeWait(for event: Event, value: UInt64, in commandBuffer: any MTLCommandBuffer) {
     commandBuffer.encodeWaitForEvent(event.metalEvent, value: value)
     uses.events.note(event)
+    uses.events.end = nil
   }
 
   /// Lets `event` reach `value` when all is done that was encoded before this (`encodeSignalEvent`).
@@ -30,6 +31,7 @@ extension CommandEncoder {
     try encode(event) { commandBuffer in
       commandBuffer.encodeSignalEvent(event.metalEvent, value: value)
       uses.events.note(event, signalled: value)
+      uses.events.end = uses.events.end ?? EventUses.End(event: event, value: value)
     }
   }
 
@@ -54,6 +56,15 @@ extension CommandEncoder {
 
 /// The events of an encoder, which are kept alive until its submission is done.
 struct EventUses: Sendable {
+  /// A signal with nothing after it but other signals.
+  struct End: Sendable {
+    let event: Event
+    let value: UInt64
+  }
+
+  /// What tells that all is done, before Metal does.
+  var end: End?
+
   private struct Use {
     let event: Event
     /// The largest.

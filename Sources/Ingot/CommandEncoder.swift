@@ -150,6 +150,7 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
+    uses.events.end = nil
     passCount += 1
     return encoder
   }

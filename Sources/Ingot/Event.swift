@@ -9,8 +9,9 @@ import Synchronization
 ///     try loaded.wait(for: 1)                     // and the host
 ///
 /// It is what orders the work of different queues, and the GPU after the host. It begins with 0. A wait is over as soon as
-/// the value is at least what is waited for. Events may be used from any thread, and are kept by the encoders and
-/// submissions that use them.
+/// the value is at least what is waited for. When the last thing of an encoder is a signal, its buffers can be read and
+/// written on the host once the value is reached; after one in the middle only when its submission is done. Events may be
+/// used from any thread, and are kept by the encoders and submissions that use them.
 public final class Event: @unchecked Sendable {
   // Unchecked: Metal's events may be used from any thread; what changes is under the lock.
 
@@ -27,6 +28,7 @@ public final class Event: @unchecked Sendable {
     let work: Work
   }
 
+  let tasks = EventTasks()
   private let lost = Mutex<[Lost]>([])
   /// More are not kept for somebody to ask: the first to come are the first to be forgotten.
   private static let lostLimit = 64
@@ -114,55 +116,10 @@ extension Event {
   /// Throws `CancellationError` if the task is cancelled before, and `IngotError` of the kind `.commandBuffer` as
   /// `wait(for:timeout:)`.
   public func reached(_ value: UInt64) async throws {
-    let waiter = EventWaiter()
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        guard waiter.enrol(continuation) else { return }
-        metalEvent.notify(EventListener.shared.metal, atValue: value) { _, _ in waiter.wake() }
-      }
-    } onCancel: {
-      waiter.wake()
-    }
+    if self.value < value { await tasks.wait(for: value, of: metalEvent) }
     if self.value < value { throw CancellationError() }
     try checkIsNotLost(value)
   }
-}
-
-/// A task that waits, and is woken once: by the event, or because it is cancelled.
-private final class EventWaiter: Sendable {
-  private enum State {
-    case new, over
-    case waiting(CheckedContinuation<Void, Never>)
-  }
-
-  private let state = Mutex(State.new)
-
-  /// Whether it is going to be woken; if it was already, the task goes on at once.
-  func enrol(_ continuation: CheckedContinuation<Void, Never>) -> Bool {
-    let isOver = state.withLock { state in
-      if case .over = state { return true }
-      state = .waiting(continuation)
-      return false
-    }
-    if isOver { continuation.resume() }
-    return !isOver
-  }
-
-  func wake() {
-    let continuation = state.withLock { state -> CheckedContinuation<Void, Never>? in
-      defer { state = .over }
-      if case .waiting(let continuation) = state { return continuation }
-      return nil
-    }
-    continuation?.resume()
-  }
-}
-
-/// Where Metal calls who waits for a value.
-private final class EventListener: @unchecked Sendable {
-  // Unchecked: Metal's listeners may be used from any thread.
-  static let shared = EventListener()
-  let metal = MTLSharedEventListener()
 }
 
 extension Device {

@@ -59,7 +59,7 @@ extension Storage {
   func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
     let (start, end) = buffer.addresses
     for stamp in candidates(access, buffer) {
-      guard let work = stamp.unfinished else { continue }
+      guard let work = stamp.unfinished, !work.isEnding() else { continue }
       let isWritten = stamp.bytes.written.overlaps(start, end)
       throw IngotError(
         .inFlight,

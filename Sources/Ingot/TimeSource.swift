@@ -93,6 +93,7 @@ final class SystemTime: TimeSource {
   var now: UInt64 { Clock.now }
   var coarse: UInt64 { Platform.coarseTime }
 
+  @discardableResult
   func after(_ nanoseconds: UInt64, _ block: @escaping @Sendable () -> Void) -> PendingBlock {
     let (due, isBeyond) = now.addingReportingOverflow(nanoseconds)
     let pending = schedule.insert(due: isBeyond ? .max : due, block)
@@ -136,6 +137,7 @@ final class ManualTime: TimeSource {
   var now: UInt64 { time.load(ordering: .acquiring) }
   var coarse: UInt64 { now }
 
+  @discardableResult
   func after(_ nanoseconds: UInt64, _ block: @escaping @Sendable () -> Void) -> PendingBlock {
     let (due, isBeyond) = now.addingReportingOverflow(nanoseconds)
     return schedule.insert(due: isBeyond ? .max : due, block)

@@ -21,6 +21,7 @@ final class Work: @unchecked Sendable {
   private struct Pending {
     var uses: EncoderUses
     var sampler: DispatchSampler?
+    var end: EventUses.End?
     var waiters: [Waiter] = []
   }
 
@@ -37,6 +38,8 @@ final class Work: @unchecked Sendable {
   /// To park a thread and wake it takes up to 50 µs, and the same again where the GPU's side was parked too: so long it
   /// pays to look whether a small kernel is done already.
   private static let spinNanoseconds: UInt64 = 100_000
+  /// Longer than a busy machine takes to call a completed handler.
+  private static let handlerNanoseconds: UInt64 = 1_000_000_000
 
   init(
     ticket: UInt64, label: String, uses: EncoderUses, sampler: DispatchSampler?, track: QueueTrack
@@ -44,7 +47,7 @@ final class Work: @unchecked Sendable {
     self.ticket = ticket
     self.label = label
     self.track = track
-    pending = Mutex(Pending(uses: uses, sampler: sampler))
+    pending = Mutex(Pending(uses: uses, sampler: sampler, end: uses.events.end))
   }
 
   /// What messages call it.
@@ -84,6 +87,15 @@ extension Work {
     let isDone = spin(until: deadline) || park(until: deadline)
     if let start { Profiler.record(self, waitedFrom: start) }
     return isDone
+  }
+
+  /// Whether it is done, or becomes so at once: an event tells that the GPU has nothing left to do, which its completed
+  /// handler is going to tell, too. Somebody else may have signalled the event, so this waits for that only so long.
+  func isEnding() -> Bool {
+    if isDone { return true }
+    let end = pending.withLock { $0.end }
+    guard let end, end.event.value >= end.value else { return isDone }
+    return wait(until: Clock.now + Self.handlerNanoseconds)
   }
 
   func completed() async {
@@ -162,10 +174,11 @@ extension Work {
   }
 
   private func publish() -> [Waiter] {
-    pending.withLock { pending in
+    let last = pending.withLock { pending in
       finished.store(true, ordering: .releasing)
-      defer { pending.waiters = [] }
-      return pending.waiters
+      defer { (pending.waiters, pending.end) = ([], nil) }
+      return pending
     }
+    return last.waiters
   }
 }

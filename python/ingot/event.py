@@ -22,8 +22,9 @@ class Event(Unpicklable):
     """A number that only grows, and that queues and the host wait for (`MTLSharedEvent`); `Device.event` makes it.
 
     It orders the work of different queues, which nothing else does, and the GPU after the host. It begins with 0. A
-    wait is over as soon as the value is at least what is waited for. It may be used from any thread, and is kept by the
-    encoders and submissions that use it.
+    wait is over as soon as the value is at least what is waited for. When the last thing of an encoder is a signal, its
+    buffers can be read and written on the host once the value is reached; after one in the middle only when its
+    submission is done. It may be used from any thread, and is kept by the encoders and submissions that use it.
 
     Example:
         loaded = device.event("loaded")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,3 +98,40 @@ def test_grids_that_no_dispatch_can_have(device: ingot.Device, grid: Any) -> Non
 def test_what_is_no_list_of_requests_is_refused(device: ingot.Device, requests: Any) -> None:
     with pytest.raises(ingot.ArgumentError, match="no list of requests"):
         device.prepare(requests)
+
+
+# Once the headers are compiled: two compilers at a time, or it fails after 20 seconds.
+MEETING = """#!/bin/sh
+[ -d '{place}' ] || exec '{clang}' "$@"
+: > '{place}'/$$
+for _ in $(seq 400); do
+  [ "$(ls '{place}' | wc -l)" -ge 2 ] && exec '{clang}' "$@"
+  sleep 0.05
+done
+exit 1
+"""
+
+
+@pytest.mark.software(reason="Apple's compiler cannot be asked to wait")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor")
+def test_sources_are_compiled_at_the_same_time(environment: dict[str, str], tmp_path: Path) -> None:
+    swift = shutil.which("swift")
+    clang = None if swift is None else Path(swift).resolve().with_name("clang")
+    if clang is None or not clang.exists():
+        pytest.skip("no swift with a clang beside it")
+    wrapper, meeting = tmp_path / "clang", tmp_path / "meeting"
+    wrapper.write_text(MEETING.format(place=meeting, clang=clang))
+    wrapper.chmod(0o755)
+    (tmp_path / "ld.lld").symlink_to(clang.with_name("ld.lld"))
+    program = """
+import os, sys, ingot
+device = ingot.Device(0)
+requests = [(f"kernel void k(device int *x) {{ x[0] = {n}; }}", "k") for n in range(3)]
+device.compile(requests.pop()[0])
+os.mkdir(sys.argv[1])
+print(len(device.prepare(requests)))
+"""
+    environment |= {"INGOT_CLANG": str(wrapper), "INGOT_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", program, str(meeting)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert run.stdout == "2\n", run.stderr

@@ -125,6 +125,32 @@ FORK_CASES = {
     "await in the loop of before": "loop.run_until_complete(awaited(busy))",
     "await encoder": "asyncio.run(awaited(encoder))",
     "notifier": "ingot._native_notify.create_notifier()",
+    "event": "device.event()",
+    "event value": "event.value",
+    "signal": "event.signal(1)",
+    "event wait": "event.wait(1, timeout=0)",
+    "encoded signal": "encoder.signal(event, 1)",
+    "encoded wait": "encoder.wait(event, 1)",
+    "queue": "device.queue()",
+    "encoder of a queue": "queue.encoder()",
+    "synchronize a queue": "queue.synchronize()",
+    "slot timeout": "queue.slot_timeout",
+    "session": "device.session()",
+    "stage": "session.begin_stage()",
+    "fence": "session.fence_stage()",
+    "session state": "session.is_drained",
+    "record": "device.record()",
+    "dispatch into a recording": "recording.dispatch(bound, grid=1)",
+    "replay": "graph.replay()",
+    "replay with others": "graph.replay(out=out)",
+    "replace": "graph.replace({out: out})",
+    "graph in an encoder": "graph.encode(encoder)",
+    "call": "kernel(out, 1, grid=1)",
+    "profile": "ingot.profile()",
+    "profile begins": "profile.__enter__()",
+    "profile table": "profile.table()",
+    "capture": "ingot.capture('a.gputrace').__enter__()",
+    "dispatch times": "first.dispatch_times",
 }
 
 
@@ -138,6 +164,12 @@ value = int(kept[0])
 encoder = device.encoder("before")
 bound = kernel.bind(out, 1)
 weights = device.residency_set("before")
+event, queue, session = device.event(), device.queue(), device.session()
+session.begin_stage()
+profile = ingot.profile()
+with device.record() as graph:
+    graph.dispatch(bound, grid=1)
+recording = device.record()
 pages = ingot.aligned_empty((4,))
 loop = asyncio.new_event_loop()
 loop.run_until_complete(awaited(commit(second // 50)))
@@ -158,7 +190,9 @@ if child == 0:
             wrong.append(f"{{name}}: {{error!r}}")
     with __import__("warnings").catch_warnings():
         __import__("warnings").simplefilter("ignore")
-        del encoder, out, kernel, bound, weights, device, first, busy, loop  # releasing is harmless
+        # Releasing is harmless.
+        del encoder, out, kernel, bound, weights, device, first, busy, loop
+        del event, queue, session, profile, graph, recording
     print(wrong, kept.shape, flush=True)
     sys.exit(0)
 _, status = os.waitpid(child, 0)
@@ -166,6 +200,8 @@ loop.run_until_complete(awaited(busy))
 assert called.wait(60)
 loop.close()
 encoder.discard()
+recording.discard()
+session.encoder.discard()
 print("child ended with", os.waitstatus_to_exitcode(status))
 """
     status, out, err = finish(start(program, environment))

@@ -69,6 +69,17 @@ import Testing
     try await late.value
   }
 
+  @Test func cancelledTasksLeaveNothing() async throws {
+    let event = event
+    let tasks = (0..<1000).map { number in Task { try await event.reached(UInt64(1 + number % 3)) } }
+    for task in tasks.dropLast() { task.cancel() }
+    for task in tasks.dropLast() { await #expect(throws: CancellationError.self) { try await task.value } }
+    #expect(event.tasks.count <= 1)
+    event.signal(3)
+    try await tasks[999].value
+    #expect(event.tasks.count == 0)
+  }
+
   @Test("The GPU waits for the host, and the host for the GPU")
   func hostAndGPU() throws {
     let done = try device.event()
