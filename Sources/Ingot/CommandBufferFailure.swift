@@ -2,14 +2,14 @@ import Metal
 
 extension IngotError {
   /// The error of a command buffer that failed: Metal's text and code, what ran, and what to do.
-  static func failure(of submission: String, _ error: (any Error)?, kernels: [String]) -> IngotError {
+  static func failure(of work: Work, _ error: (any Error)?, kernels: [String]) -> IngotError {
     let code = (error as? MTLCommandBufferError)?.code
     let text = error.map(Platform.text) ?? "Metal gives no reason"
     let codeText = code.map { ", MTLCommandBufferError code \($0.rawValue)" } ?? ""
     return IngotError(
       .commandBuffer,
-      "\(submission) failed on the GPU: \(text)\(codeText). It ran \(list(kernels)). \(advice(for: code))",
-      metalCode: code.map { Int($0.rawValue) }, kernels: kernels)
+      "\(work.name) failed on the GPU: \(text)\(codeText). It ran \(list(kernels)). \(advice(for: code))",
+      metalCode: code.map { Int($0.rawValue) }, kernels: kernels, label: work.label)
   }
 
   private static func list(_ kernels: [String]) -> String {

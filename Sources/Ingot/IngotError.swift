@@ -38,16 +38,19 @@ public struct IngotError: Error, Sendable, CustomStringConvertible {
   public let metalCode: Int?
   /// The kernels that were in the submission, by their pipelines' labels, for `.commandBuffer`.
   public let kernels: [String]
+  /// The label of the submission's encoder, for `.commandBuffer`; empty if it had none.
+  public let label: String
 
   public init(
     _ kind: Kind, _ message: String, compileFailure: CompileFailure? = nil, metalCode: Int? = nil,
-    kernels: [String] = []
+    kernels: [String] = [], label: String = ""
   ) {
     self.kind = kind
     self.message = message
     self.compileFailure = compileFailure
     self.metalCode = metalCode
     self.kernels = kernels
+    self.label = label
   }
 
   public var description: String { "\(kind): \(message)" }

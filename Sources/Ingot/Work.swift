@@ -169,7 +169,7 @@ extension Work {
     result.hostTime = Double(Clock.now - committed) / 1e9
     result.profile = sampler?.read(after: commandBuffer)
     guard commandBuffer.status != .completed else { return }
-    result.error = .failure(of: name, commandBuffer.error, kernels: uses.kernels.map(\.label))
+    result.error = .failure(of: self, commandBuffer.error, kernels: uses.kernels.map(\.label))
     uses.events.signalAll(for: self)
   }
 

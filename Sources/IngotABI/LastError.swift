@@ -10,6 +10,7 @@ enum LastError {
     info.status = error.kind.rawValue
     info.metal_code = Int64(error.metalCode ?? 0)
     Text.write(error.kernels.joined(separator: "\n"), toMember: &info.kernels)
+    Text.write(error.label, toMember: &info.label)
     if let failure = error.compileFailure {
       info.line = UInt32(clamping: failure.line)
       info.column = UInt32(clamping: failure.column)

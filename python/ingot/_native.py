@@ -85,7 +85,7 @@ def failure(status: int) -> errors.IngotError:
     if status == lib.INGOT_ERROR_COMMAND_BUFFER:
         info = struct("error_info", lib.ingot_last_error_info)
         kernels = tuple(string(info.kernels).splitlines())
-        return errors.CommandBufferError(message, code=info.metal_code, kernels=kernels)
+        return errors.CommandBufferError(message, code=info.metal_code, label=string(info.label), kernels=kernels)
     return _EXCEPTIONS.get(status, errors.IngotError)(message)
 
 

@@ -12,7 +12,6 @@ from ingot._native_profile import dispatch_times, profile_method
 from ingot.errors import (
     ArgumentError,
     CommandBufferError,
-    IngotError,
     StateError,
     Unpicklable,
     WaitTimeoutError,
@@ -68,7 +67,7 @@ class Submission(Unpicklable):
             message = f"{self._name} was not done after {timeout} s; it goes on, wait again"
             raise WaitTimeoutError(message)
         if status:
-            raise self._failure(status)
+            raise _native.failure(status)
         if owners:
             release_owners()
 
@@ -113,7 +112,7 @@ class Submission(Unpicklable):
         """Why the GPU failed; None if it did not. Raises `StateError` before the work is done."""
         if not self._info("whether it failed").is_failed:
             return None
-        return cast("CommandBufferError", self._failure(_native.wait(self._handle, 0)))
+        return cast("CommandBufferError", _native.failure(_native.wait(self._handle, 0)))
 
     @property
     def gpu_time(self) -> float:
@@ -189,9 +188,3 @@ class Submission(Unpicklable):
             message = f"{self._name} is not done: wait() before you ask for {what}"
             raise StateError(message)
         return info
-
-    def _failure(self, status: int) -> IngotError:
-        failure = _native.failure(status)
-        if isinstance(failure, CommandBufferError):
-            failure.label = self._label or ""
-        return failure

@@ -183,7 +183,7 @@ def test_what_a_failed_submission_was_to_signal_is_reached_and_tells(device: ing
     for _ in range(2):
         with pytest.raises(ingot.CommandBufferError, match="'broken' failed on the GPU.*stray") as caught:
             event.wait(1, 60)
-        assert caught.value.code == 3
+        assert (caught.value.code, caught.value.label) == (3, "broken")
     consumer.wait()
     assert (y.numpy() == 5).all()
     assert event.value == 2

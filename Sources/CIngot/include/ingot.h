@@ -62,6 +62,7 @@ typedef struct ingot_error_info {
   char file[64];         /* INGOT_ERROR_COMPILE: "program_source" */
   char source_line[256]; /* INGOT_ERROR_COMPILE: the offending line */
   char kernels[1024];    /* INGOT_ERROR_COMMAND_BUFFER: the labels of the kernels in it, one a line, cut to what fits */
+  char label[256];       /* INGOT_ERROR_COMMAND_BUFFER: the label of the submission's encoder, cut to what fits */
 } ingot_error_info;
 
 /* The text of the last failure on this thread. This and the next leave it as it is, even when they fail. */

@@ -31,7 +31,7 @@ import Testing
     let submission = try fail(2, 3)
     for value in 1...3 as ClosedRange<UInt64> {
       let error = try failure { try event.wait(for: value, timeout: .seconds(60)) }
-      #expect(error.kind == .commandBuffer && error.metalCode == 3)
+      #expect(error.kind == .commandBuffer && error.metalCode == 3 && error.label == "broken")
       #expect(error.message.contains("'broken'") && error.message.contains("stray"))
     }
     try event.wait(for: 0, timeout: .seconds(60))
