@@ -1,12 +1,14 @@
 /// Puts arguments into the form that the untyped dispatch takes: buffers by position, and packed values.
 ///
 /// It holds the buffers until its end, for an argument may be the only one to have its buffer.
+@usableFromInline
 struct ArgumentPacker: ~Copyable {
   private let kernel: Kernel
   private let found: UnsafeMutablePointer<Unmanaged<Buffer>?>
   private var count = 0
   private var packed: ValuePacker
 
+  @usableFromInline
   init(for kernel: Kernel) {
     self.kernel = kernel
     // One piece of memory for both; no closure, into which the arguments would be copied.
@@ -15,6 +17,7 @@ struct ArgumentPacker: ~Copyable {
     packed = ValuePacker(in: found + capacity)
   }
 
+  @usableFromInline
   deinit {
     for position in 0..<min(count, kernel.arguments.count) { found[position]?.release() }
     found.deallocate()
@@ -33,6 +36,7 @@ struct ArgumentPacker: ~Copyable {
   }
 
   /// Adds the argument at the next position; nil leaves it out.
+  @usableFromInline
   mutating func add(_ argument: Argument?) throws(IngotError) {
     let position = count
     count += 1

@@ -7,6 +7,7 @@ extension CommandEncoder {
   ///
   /// Its arguments were checked when they were bound. Throws `.argument` for a grid or group that cannot be, or a kernel of
   /// another device; `.closed` if a buffer went back to its pool since; `.state` after a commit.
+  @inlinable
   public func dispatch(
     _ bound: BoundKernel, grid: some ExtentConvertible, group: (some ExtentConvertible)? = Extent?.none
   ) throws(IngotError) {
@@ -14,6 +15,7 @@ extension CommandEncoder {
   }
 
   /// Encodes a dispatch of so many threadgroups of a given size, all of them full (`dispatchThreadgroups`).
+  @inlinable
   public func dispatch(
     _ bound: BoundKernel, groups: some ExtentConvertible, group: some ExtentConvertible
   ) throws(IngotError) {

@@ -44,8 +44,10 @@ extension Kernel {
       let bit: UInt64 = 1 << UInt64(head.position)
       guard given & bit == 0 else { throw givenTwice(head.position) }
       given |= bit
-      if rules[head.position].isBuffer {
-        try checkValue(head)
+      let rule = rules[head.position]
+      if rule.isBuffer {
+        // Most values are numbers of the right type.
+        if head.dtype == 0 || (head.dtype, head.nbytes) != rule.value { try checkValue(head) }
         guard values.nextBytes(head.nbytes) != nil else { throw cutShort(head) }
         if head.nbytes > Kernel.inlineLimit { hasLongValues = true }
       } else {

@@ -5,6 +5,7 @@ extension CommandEncoder {
   ///
   /// Arguments stand in the order of `kernel.arguments`. Throws `.argument` if they do not fit the kernel or the kernel
   /// needs a threadgroup, `.state` after a commit.
+  @inlinable
   public func dispatch<each A: ArgumentConvertible>(
     _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible,
     uses: [BufferUse] = []
@@ -15,6 +16,7 @@ extension CommandEncoder {
   }
 
   /// Encodes a dispatch over so many threads in threadgroups of a given size; those at the edges are smaller.
+  @inlinable
   public func dispatch<each A: ArgumentConvertible>(
     _ kernel: Kernel, _ arguments: repeat each A, grid: some ExtentConvertible, group: some ExtentConvertible,
     uses: [BufferUse] = []
@@ -26,6 +28,7 @@ extension CommandEncoder {
   }
 
   /// Encodes a dispatch of so many threadgroups of a given size, all of them full (`dispatchThreadgroups`).
+  @inlinable
   public func dispatch<each A: ArgumentConvertible>(
     _ kernel: Kernel, _ arguments: repeat each A, groups: some ExtentConvertible,
     group: some ExtentConvertible,
@@ -46,7 +49,7 @@ extension CommandEncoder {
     try dispatch(packer, grid: grid, group: group, uses: uses)
   }
 
-  @inline(__always)
+  @usableFromInline
   func dispatch(
     _ packer: borrowing ArgumentPacker, grid: Grid, group: Extent?, uses: [BufferUse]
   ) throws(IngotError) {

@@ -6,6 +6,7 @@ public struct Extent: Sendable, Hashable, CustomStringConvertible {
   public var y: Int
   public var z: Int
 
+  @inlinable
   public init(_ x: Int, _ y: Int = 1, _ z: Int = 1) {
     self.x = x
     self.y = y
@@ -21,10 +22,12 @@ public protocol ExtentConvertible {
 }
 
 extension Extent: ExtentConvertible {
+  @inlinable
   public func asExtent() -> Extent { self }
 }
 
 extension Int: ExtentConvertible {
+  @inlinable
   public func asExtent() -> Extent { Extent(self) }
 }
 

@@ -92,6 +92,8 @@ struct ArgumentRule {
   let divisor: Int
   /// The bits of an offset that must be 0.
   let misalignment: Int
+  /// The head of a value of the argument's own type: a dtype and bytes; zeros if it is no number, or takes no value.
+  let value: (dtype: Int, nbytes: Int)
 
   init(_ argument: KernelArgument) {
     isBuffer = argument.kind == .buffer
@@ -103,6 +105,11 @@ struct ArgumentRule {
     // The bytes of a buffer of the right dtype always divide.
     divisor = dtype == nil && !argument.isUntyped ? max(1, argument.nbytes) : 1
     misalignment = max(1, argument.alignment) - 1
+    if takesInline, argument.width == 1, let dtype = argument.dtype {
+      value = (Int(dtype.rawValue), argument.nbytes)
+    } else {
+      value = (0, 0)
+    }
   }
 
   static func rules(for arguments: [KernelArgument]) -> UnsafePointer<ArgumentRule> {

@@ -12,15 +12,22 @@ enum Threadgroup {
   /// A threadgroup that suits the kernel and the shape of the grid: whole SIMD-groups along x where the grid is wide
   /// enough, no larger than the grid, squarish in two and three dimensions.
   static func choose(for grid: Extent, width: Int, maxThreads: Int) -> Extent {
-    let limit = min(preferredThreads, maxThreads)
-    // Whole SIMD-groups, if one fits at all.
-    let budget = limit >= width ? limit - limit % width : limit
-    let isFlat = grid.y == 1 && grid.z == 1
-    let x = min(cover(grid.x), isFlat ? budget : min(width, budget))
+    let budget = budget(width: width, maxThreads: maxThreads)
+    if grid.y == 1 && grid.z == 1 { return Extent(min(cover(grid.x), budget)) }
+    let x = min(cover(grid.x), width, budget)
     let y = min(cover(grid.y), budget / x)
     let z = min(cover(grid.z), budget / (x * y))
     // What y and z have left over goes back to x.
     return Extent(min(cover(grid.x), budget / (y * z)), y, z)
+  }
+
+  /// Threads of the largest group to choose: whole SIMD-groups, if one fits at all.
+  @inline(__always)
+  private static func budget(width: Int, maxThreads: Int) -> Int {
+    let limit = min(preferredThreads, maxThreads)
+    // A division takes longer than all the rest, and a width is a power of two on every GPU.
+    if width & (width - 1) == 0 { return limit >= width ? limit & ~(width - 1) : limit }
+    return limit >= width ? limit - limit % width : limit
   }
 
   /// The least power of two that covers an extent, up to the preferred size.
