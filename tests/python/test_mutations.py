@@ -63,7 +63,7 @@ POOL = [
     Mutation(
         "blocks do not wait for the submission",
         "Ingot/Work.swift",
-        "Pending(uses: uses, sampler: sampler)",
+        "Pending(uses: uses, sampler: sampler, end: uses.events.end)",
         "Pending(uses: EncoderUses())",
     ),
     Mutation(
@@ -307,6 +307,12 @@ ORDER = [
         "Ingot/CommandEncoder.swift",
         "let made = (otherQueue?.metalQueue ?? device.metalQueue).makeCommandBuffer()",
         "let made = device.metalDevice.makeCommandQueue()?.makeCommandBuffer()",
+    ),
+    Mutation(
+        "queues do not wait for events",
+        "Ingot/CommandEncoder+Events.swift",
+        "commandBuffer.encodeWaitForEvent(event.metalEvent, value: value)",
+        "",
     ),
     Mutation(
         "the host does not wait for what writes the memory that it looks at",
