@@ -18,6 +18,7 @@ extension Buffer {
     try storage.prepare()
     let contents = try reachable(storage.contents)
     try checkIsWritable(for: access)
+    storage.awaitEnds(access, of: self)
     try storage.checkAccess(access, of: self)
     return contents + offset
   }

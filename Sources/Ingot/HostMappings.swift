@@ -45,6 +45,7 @@ final class HostMappings: Sendable {
   func map(_ buffer: Buffer, for access: Access, isEarly: Bool) throws(IngotError) -> UInt64 {
     let (start, end) = buffer.addresses
     let writes = access.contains(.write)
+    if !isEarly { buffer.storage.awaitEnds(access, of: buffer) }
     return try open.withLock { (entries) throws(IngotError) in
       for entry in entries where start < entry.end && entry.start < end && (writes || entry.writes) {
         throw .state(

@@ -56,10 +56,15 @@ extension Storage {
     }
   }
 
+  /// Waits for what is about to be done; it may take a moment, so no lock is held meanwhile.
+  func awaitEnds(_ access: Access, of buffer: Buffer) {
+    for stamp in candidates(access, buffer) { stamp.unfinished?.awaitEnd() }
+  }
+
   func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {
     let (start, end) = buffer.addresses
     for stamp in candidates(access, buffer) {
-      guard let work = stamp.unfinished, !work.isEnding() else { continue }
+      guard let work = stamp.unfinished else { continue }
       let isWritten = stamp.bytes.written.overlaps(start, end)
       throw IngotError(
         .inFlight,

@@ -89,13 +89,12 @@ extension Work {
     return isDone
   }
 
-  /// Whether it is done, or becomes so at once: an event tells that the GPU has nothing left to do, which its completed
-  /// handler is going to tell, too. Somebody else may have signalled the event, so this waits for that only so long.
-  func isEnding() -> Bool {
-    if isDone { return true }
+  /// Waits for the completed handler if an event tells that the GPU has nothing left to do. Somebody else may have
+  /// signalled the event, so this waits only so long.
+  func awaitEnd() {
     let end = pending.withLock { $0.end }
-    guard let end, end.event.value >= end.value else { return isDone }
-    return wait(until: Clock.now + Self.handlerNanoseconds)
+    guard let end, end.event.value >= end.value else { return }
+    _ = wait(until: Clock.now + Self.handlerNanoseconds)
   }
 
   func completed() async {
