@@ -23,15 +23,19 @@ extension Device {
         "the MTLBuffer belongs to another device (\(metal.device.name)) than this one (\(name)); adopt it there"
       )
     }
-    let found = ForeignBuffer(metal: metal)
+    let foreign = ForeignBuffer(metal: metal)
+    // A fence begins with a command buffer. To wait for one may take long, so it is not done under the lock.
+    let isNew = metal.hazardTrackingMode == .untracked && memory.places.find(metal) == nil
+    var slot = isNew ? try takenSlot() : nil
+    defer { slot?.free(committed: false) }
     return try memory.places.importing.withLock { (_) throws(IngotError) in
-      let storage = try storage(of: found.metal, label, isReadOnly: readOnly)
+      let storage = try storage(of: foreign.metal, label, isReadOnly: readOnly, &slot)
       return try window.buffer(on: storage, at: 0)
     }
   }
 
   private func storage(
-    of metal: any MTLBuffer, _ label: String?, isReadOnly: Bool
+    of metal: any MTLBuffer, _ label: String?, isReadOnly: Bool, _ slot: inout CommandSlots?
   ) throws(IngotError) -> Storage {
     if let found = memory.places.find(metal) {
       guard found.allocation.kind != .pooled else {
@@ -47,7 +51,7 @@ extension Device {
     }
     try checkOtherDevices(metal, isReadOnly: isReadOnly)
     try checkMemory(of: metal, isReadOnly: isReadOnly)
-    let origin = try makeOrigin(of: metal, isReadOnly: isReadOnly)
+    let origin = try makeOrigin(of: metal, isReadOnly: isReadOnly, &slot)
     let allocation = Allocation(metal, .adopted, of: memory, origin: origin)
     return Storage(
       Block(allocation), length: allocation.length, device: self, label: label, isReadOnly: isReadOnly)
@@ -79,9 +83,12 @@ extension Device {
 extension Device {
   /// What untracked memory comes with: a fence that has been updated once, so that the first encoder that waits for it
   /// waits for something that was there. Metal says nothing about a wait for a fence that nobody updates.
-  private func makeOrigin(of metal: any MTLBuffer, isReadOnly: Bool) throws(IngotError) -> Origin {
+  private func makeOrigin(
+    of metal: any MTLBuffer, isReadOnly: Bool, _ slot: inout CommandSlots?
+  ) throws(IngotError) -> Origin {
     guard metal.hazardTrackingMode == .untracked else { return Origin(isReadOnly: isReadOnly) }
-    try queue.slots.take()
+    // It was there before the lock was taken, and has gone meanwhile.
+    if slot == nil { slot = try takenSlot() }
     let made = withAutoreleasePool { () -> Origin? in
       guard let fence = metalDevice.makeFence(), let commandBuffer = metalQueue.makeCommandBuffer(),
         let scratch = metalDevice.makeBuffer(length: 4, options: .storageModeShared),
@@ -96,9 +103,17 @@ extension Device {
       commit(commandBuffer, keeping: origin)
       return origin
     }
-    if let made { return made }
-    queue.slots.free(committed: false)
+    if let made {
+      slot = nil
+      return made
+    }
     throw IngotError(.outOfMemory, "Metal gives no fence for untracked memory on \(name)")
+  }
+
+  /// The slots of the queue, of which one is taken now.
+  private func takenSlot() throws(IngotError) -> CommandSlots {
+    try queue.slots.take()
+    return queue.slots
   }
 
   /// Command buffers retain what is bound in them, and no fences.

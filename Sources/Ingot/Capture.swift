@@ -17,7 +17,7 @@ extension Device {
   ///
   /// Throws `.argument` if the path does not end in `.gputrace` or something is there: nothing is replaced. Throws `.state`
   /// while a capture is under way in the process, and where there can be none: on Linux, and on a Mac if the process was
-  /// started without `METAL_CAPTURE_ENABLED=1` in its environment.
+  /// started without `MTL_CAPTURE_ENABLED=1` (older systems: `METAL_CAPTURE_ENABLED=1`) in its environment.
   public func startCapture(to path: String) throws(IngotError) {
     try Captures.ofProcess.start(self, path)
   }
@@ -81,8 +81,8 @@ final class Captures: Sendable {
   private func begin(_ device: Device, _ path: String) throws(IngotError) {
     guard tool.isSupported else {
       throw .state(
-        "GPU capture is not supported here: it takes a Mac, and METAL_CAPTURE_ENABLED=1 in the environment before the"
-          + " process starts (\(device.name))")
+        "GPU capture is not supported here: it takes a Mac, and MTL_CAPTURE_ENABLED=1 (older systems:"
+          + " METAL_CAPTURE_ENABLED=1) in the environment before the process starts (\(device.name))")
     }
     do { try tool.start(device.metalDevice, path: path) } catch {
       throw .state("Metal starts no GPU capture to '\(path)': \(Platform.text(of: error))")

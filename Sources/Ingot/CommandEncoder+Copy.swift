@@ -97,6 +97,8 @@ extension CommandEncoder {
   private func dispatch(
     _ kernel: Kernel, _ first: Buffer, _ second: Buffer?, _ values: UnsafeRawBufferPointer?, threads: Int
   ) throws(IngotError) {
+    recording?.isOwn = true
+    defer { recording?.isOwn = false }
     try withExtendedLifetime((first, second)) { () throws(IngotError) in
       try withUnsafeTemporaryAllocation(of: Unmanaged<Buffer>?.self, capacity: 2) {
         (list) throws(IngotError) in

@@ -81,6 +81,9 @@ struct EventUses: Sendable {
     if let value { uses[index].signalled = max(value, uses[index].signalled ?? 0) }
   }
 
+  /// The end, unless others have signalled as much already.
+  var unreachedEnd: End? { end.flatMap { $0.event.value < $0.value ? $0 : nil } }
+
   /// For a submission that has failed: Metal signals nothing of it any more.
   func signalAll(for work: Work) {
     for use in uses {

@@ -85,8 +85,10 @@ extension CommandEncoder {
       for use in graph.uses { try hold(use.storage) }
       if takesCalls {
         for call in graph.calls { try put(call) }
-      } else if dispatchCount > 0 || graph.statistics.dispatches > 0, let target = try readyTarget() {
-        play(graph, plan, on: target)
+      } else {
+        let isFirst = computeEncoder == nil
+        guard !isFirst || graph.statistics.dispatches > 0, let target = try readyTarget() else { return }
+        play(graph, plan, on: target, isFirst: isFirst)
       }
     }
   }
@@ -103,11 +105,12 @@ extension CommandEncoder {
     }
   }
 
-  private func play(_ graph: Graph, _ plan: GraphPlan, on target: MetalTarget) {
-    if dispatchCount > 0, ordering != .serial {
+  /// `isFirst` if no dispatch of the pass comes before it.
+  private func play(_ graph: Graph, _ plan: GraphPlan, on target: MetalTarget, isFirst: Bool) {
+    if !isFirst, ordering != .serial {
       for buffers in graph.leadingBarriers { put(for: buffers, on: target) }
     }
-    if isTracked, dispatchCount > 0, hazards.isFull || hazards.conflicts(graph.beginning) {
+    if isTracked, !isFirst, hazards.isFull || hazards.conflicts(graph.beginning) {
       putBarrier(on: target)
     }
     plan.encode(on: target, withBarriers: ordering != .serial)

@@ -155,6 +155,11 @@ extension CommandEncoder {
     return encoder
   }
 
+  /// Has Metal's command buffer from now on.
+  func takeCommandBuffer() throws(IngotError) {
+    try entered { () throws(IngotError) in _ = try beginCommandBuffer() }
+  }
+
   func beginCommandBuffer() throws(IngotError) -> any MTLCommandBuffer {
     if let commandBuffer { return commandBuffer }
     guard !isRecording else { throw noCommandBuffer }

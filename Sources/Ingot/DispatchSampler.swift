@@ -20,6 +20,8 @@ final class DispatchSampler: @unchecked Sendable {
   private let counterSet: (any MTLCounterSet)?
   private var sampleBuffers: [any MTLCounterSampleBuffer] = []
   private var results: (any MTLBuffer)?
+  /// Kept, since command buffers retain what is bound in them, and no events.
+  private var event: (any MTLSharedEvent)?
   private var before: GPUClock.Reading?
   /// The labels of the kernels, by dispatch.
   private var kernels: [String] = []
@@ -86,6 +88,7 @@ extension DispatchSampler {
       obstacle = "Metal gives no memory to resolve the samples to"
       return
     }
+    self.event = event
     // Newer GPUs resolve samples before they are written unless an event comes between.
     commandBuffer.encodeSignalEvent(event, value: 1)
     commandBuffer.encodeWaitForEvent(event, value: 1)
@@ -106,7 +109,7 @@ extension DispatchSampler {
 
   /// What was sampled, once the command buffer is done.
   func read(after commandBuffer: any MTLCommandBuffer) -> DispatchProfile {
-    defer { (sampleBuffers, results) = ([], nil) }
+    defer { (sampleBuffers, results, event) = ([], nil, nil) }
     guard commandBuffer.status == .completed else {
       return DispatchProfile(method: "none: the submission failed")
     }

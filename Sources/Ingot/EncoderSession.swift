@@ -88,9 +88,7 @@ extension EncoderSession {
   /// Commits the stage (`MTLCommandBuffer.commit`). Throws `.state` if the session is drained.
   @discardableResult
   public func commitStage() throws(IngotError) -> Submission {
-    try state.withLock { (state) throws(IngotError) in
-      try commit(openEncoder(&state), &state)
-    }
+    try withStage { (encoder, state) throws(IngotError) in try commit(encoder, &state) }
   }
 
   /// Commits the stage, and blocks until the GPU is done. Throws `.commandBuffer` if it failed, and as `commitStage`.
@@ -107,8 +105,7 @@ extension EncoderSession {
   /// Throws `.state` if the session is drained. Another session or queue may wait for the same value: `event`.
   @discardableResult
   public func fenceStage() throws(IngotError) -> Submission {
-    try state.withLock { (state) throws(IngotError) in
-      let encoder = try openEncoder(&state)
+    try withStage { (encoder, state) throws(IngotError) in
       let event = try event(&state)
       let value = state.encodedValue + 1
       try encoder.signal(event, value: value)
@@ -116,6 +113,22 @@ extension EncoderSession {
       let submission = try commit(encoder, &state)
       (state.fenceValue, state.isFencePending) = (value, true)
       return submission
+    }
+  }
+
+  /// Calls `body` with the encoder of the stage, which has a command buffer then: to wait for one may take long, so the
+  /// lock is not held meanwhile.
+  private func withStage(
+    _ body: (CommandEncoder, inout State) throws(IngotError) -> Submission
+  ) throws(IngotError) -> Submission {
+    while true {
+      let encoder = try encoder
+      try encoder.takeCommandBuffer()
+      let submission = try state.withLock { (state) throws(IngotError) -> Submission? in
+        // Another thread may have ended that stage, and begun the next.
+        state.encoder === encoder ? try body(encoder, &state) : nil
+      }
+      if let submission { return submission }
     }
   }
 

@@ -11,8 +11,11 @@ struct GraphPlan: @unchecked Sendable {
     fileprivate let kernel: Unmanaged<Kernel>
     fileprivate let position: Int
     fileprivate let range: Range<Int>
+    /// Whether it is of one of Ingot's own kernels.
+    fileprivate let isOwn: Bool
 
-    var name: String { kernel._withUnsafeGuaranteedRef { $0.arguments[position].name } }
+    /// What it can be replaced by; nil if by nothing.
+    var name: String? { isOwn ? nil : kernel._withUnsafeGuaranteedRef { $0.arguments[position].name } }
   }
 
   private enum Command {
@@ -80,9 +83,12 @@ extension GraphPlan {
     commands.append(.bufferOffset(offset, index: index))
   }
 
-  mutating func setBytes(_ given: UnsafeRawBufferPointer, at position: Int, of kernel: Kernel) -> Value {
+  mutating func setBytes(
+    _ given: UnsafeRawBufferPointer, at position: Int, of kernel: Kernel, isOwn: Bool
+  ) -> Value {
     let value = Value(
-      kernel: .passUnretained(kernel), position: position, range: bytes.count..<bytes.count + given.count)
+      kernel: .passUnretained(kernel), position: position, range: bytes.count..<bytes.count + given.count,
+      isOwn: isOwn)
     bytes.append(contentsOf: given)
     values.append(value)
     commands.append(.value(value))

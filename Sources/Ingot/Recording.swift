@@ -11,6 +11,9 @@ final class Recording: DispatchTarget {
   /// do where the graph comes after other dispatches.
   var leadingBarriers: [[Buffer]] = []
 
+  /// Whether what comes is a dispatch of one of Ingot's own kernels, whose arguments have names that mean nothing.
+  var isOwn = false
+
   /// The inline value that is bound at an index.
   private var inline: [Int: GraphPlan.Value] = [:]
   private var threadgroupMemory: [Int: Int] = [:]
@@ -43,11 +46,9 @@ final class Recording: DispatchTarget {
     let value = UnsafeRawBufferPointer(start: bytes, count: count)
     let index = kernel.rules[position].index
     // What has another name may be replaced by itself.
-    if let bound = inline[index], bound.name == kernel.arguments[position].name, plan.holds(value, as: bound)
-    {
-      return
-    }
-    inline[index] = plan.setBytes(value, at: position, of: kernel)
+    let name = isOwn ? nil : kernel.arguments[position].name
+    if let bound = inline[index], bound.name == name, plan.holds(value, as: bound) { return }
+    inline[index] = plan.setBytes(value, at: position, of: kernel, isOwn: isOwn)
   }
 
   func setThreadgroupMemory(_ nbytes: Int, index: Int) {

@@ -47,7 +47,7 @@ final class Work: @unchecked Sendable {
     self.ticket = ticket
     self.label = label
     self.track = track
-    pending = Mutex(Pending(uses: uses, sampler: sampler, end: uses.events.end))
+    pending = Mutex(Pending(uses: uses, sampler: sampler, end: uses.events.unreachedEnd))
   }
 
   /// What messages call it.

@@ -27,7 +27,7 @@ def capture(path: str | os.PathLike[str], device: Device | None = None) -> Itera
     Raises:
         ArgumentError: The path does not end in `.gputrace`, or something is there.
         StateError: A capture is under way in the process, or there can be none: on Linux, and on a Mac if the process
-            was started without `METAL_CAPTURE_ENABLED=1` in its environment.
+            was started without `MTL_CAPTURE_ENABLED=1` in its environment (older systems: `METAL_CAPTURE_ENABLED=1`).
 
     Example:
         with ingot.capture("saxpy.gputrace"):

@@ -56,7 +56,7 @@ def test_c58_not_supported_is_an_error_that_says_what_to_do(device: ingot.Device
     path = tmp_path / "x.gputrace"
     for _ in range(2):  # nothing is left behind that would refuse the second for another reason
         with (
-            pytest.raises(ingot.StateError, match=r"not supported.*METAL_CAPTURE_ENABLED=1"),
+            pytest.raises(ingot.StateError, match=r"not supported.*MTL_CAPTURE_ENABLED=1.*METAL_CAPTURE_ENABLED=1"),
             ingot.capture(path, device),
         ):
             pytest.fail("the block must not run")

@@ -1097,7 +1097,8 @@ ingot_status ingot_profile_release(ingot_profile _Nullable profile);
 /*
  * Begins to record what the device does into a document for Xcode (MTLCaptureManager). INGOT_ERROR_ARGUMENT if `path` does
  * not end in ".gputrace", or something is there; INGOT_ERROR_STATE while a capture is under way in the process, and where
- * there can be none: on Linux, and on a Mac without METAL_CAPTURE_ENABLED=1 in the environment that the process began with.
+ * there can be none: on Linux, and on a Mac without MTL_CAPTURE_ENABLED=1 (older systems: METAL_CAPTURE_ENABLED=1) in the
+ * environment that the process began with.
  */
 ingot_status ingot_device_start_capture(ingot_device _Nullable device, const char *_Nullable path);
 /* INGOT_ERROR_STATE if no capture of this device is under way. */

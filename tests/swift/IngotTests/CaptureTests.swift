@@ -90,7 +90,7 @@ private final class FakeTool: CaptureTool {
   func withoutPermission() throws {
     let captures = Captures(FakeTool(isSupported: false))
     let error = try failure { try captures.start(device, path) }
-    #expect(error.kind == .state && error.message.contains("METAL_CAPTURE_ENABLED=1"))
+    #expect(error.kind == .state && error.message.contains("MTL_CAPTURE_ENABLED=1"))
     #expect(!captures.isUnderWay(on: device))
   }
 

@@ -97,6 +97,26 @@ import Testing
     #expect(try x.values(of: Int32.self) == Array(repeating: 10, count: 64))
   }
 
+  @Test("a barrier that a graph begins with is none after an event, as in an encoder")
+  func barrierAfterAnEvent() throws {
+    let (x, event) = try (device.zeros([64], .int32), device.event())
+    let graph = try device.record { encoder in
+      try encoder.barrier()
+      try encoder.dispatch(increment, x, grid: 64)
+    }
+    let barriers = try device.record { try $0.barrier() }
+    let encoder = device.encoder()
+    try encoder.dispatch(increment, x, grid: 64)
+    try encoder.signal(event, value: 1)
+    try barriers.encode(to: encoder)
+    try graph.encode(to: encoder)
+    #expect(try encoder.statistics.barriers == 0)
+    try graph.encode(to: encoder)
+    #expect(try encoder.statistics.barriers == 1)
+    try encoder.commitAndWait()
+    #expect(try x.values(of: Int32.self) == Array(repeating: 3, count: 64))
+  }
+
   @Test("what was bound before a graph is bound again after it")
   func bindings() throws {
     let (x, y) = try (device.ints(0..<64), device.zeros([64], .int32))

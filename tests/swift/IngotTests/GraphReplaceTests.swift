@@ -169,6 +169,43 @@ import Testing
     #expect(try values(y) == 3)
   }
 
+  @Test(
+    "values of a name replace none of what Ingot's own kernels for copies and fills have under that name",
+    arguments: ["pattern", "edges"])
+  func ownKernels(name: String) throws {
+    let (x, y) = try (device.zeros([64], .uint32), device.zeros([64], .uint32))
+    for type in ["uint", "uint4"] {
+      let source = """
+        #include <metal_stdlib>
+        using namespace metal;
+        kernel void add(device uint *x [[buffer(0)]], device uint *y [[buffer(1)]],
+                        constant \(type) &\(name) [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+          x[i] += y[i] + \(name)\(type == "uint" ? "" : ".x");
+        }
+        """
+      let add = try device.kernel("add", of: source)
+      let value = { (number: UInt32) -> Argument in
+        // As long as the values of a fill, and the same bytes at the same index.
+        type == "uint" ? .uint32(number) : .bytes(of: SIMD4<UInt32>(repeating: number))
+      }
+      let graph = try device.record { encoder in
+        try encoder.fill(x, with: UInt32(100))
+        try encoder.copy(x, to: y)
+        try encoder.dispatch(add, x, y, value(100), grid: 64)
+        try encoder.fill(y, with: UInt32(100))
+      }
+      for expected in [300, 205, 300] as [UInt32] {
+        if expected == 300 {
+          try graph.replay().wait()
+        } else {
+          try graph.replay(.argument(name, with: value(5))).wait()
+        }
+        #expect(try x.values(of: UInt32.self) == Array(repeating: expected, count: 64))
+        #expect(try y.values(of: UInt32.self) == Array(repeating: 100, count: 64))
+      }
+    }
+  }
+
   @Test("threadgroup memory stays, and what was left out is not asked for") func whatStays() throws {
     let library = try device.compile(Sources.kinds + "\n" + Sources.threadgroups)
     let (unused, reverse) = try (library.kernel("unused"), library.kernel("reverse"))
