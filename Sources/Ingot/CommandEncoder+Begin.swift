@@ -60,6 +60,7 @@ extension CommandEncoder {
 
   /// Its place in the line for a slot, where it stands from now on; nil if it has a slot.
   private func requestSlot() throws(IngotError) -> SlotRequest? {
+    guard !isRecording else { throw noCommandBuffer }
     switch slot {
     case .taken: return nil
     case .asked(let request): return request

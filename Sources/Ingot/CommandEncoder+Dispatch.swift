@@ -146,10 +146,11 @@ extension CommandEncoder {
 
 // Values that are too long for Metal.
 extension CommandEncoder {
-  /// Copies them to memory of the pool, which they are going to be bound from and which the encoder keeps.
+  /// Copies them to memory of the pool, which they are going to be bound from and which the encoder keeps; those of a
+  /// recording to memory of their own, which no reset of the pool takes from the graph.
   @inline(never)
   func keepLongValues(_ values: UnsafeRawBufferPointer, of kernel: Kernel) throws(IngotError) {
-    longValues = try kernel.copiesOfLongValues(values, in: device).map(\.copy)
+    longValues = try kernel.copiesOfLongValues(values, in: device, isExact: isRecording).map(\.copy)
     for copy in longValues where !uses.hold(copy.storage, encoder: id) { _ = try copy.storage.hold() }
   }
 }
@@ -157,7 +158,7 @@ extension CommandEncoder {
 extension Kernel {
   /// A buffer for each value that does not go inline, in their order. The values have been checked.
   func copiesOfLongValues(
-    _ values: UnsafeRawBufferPointer, in memory: some BufferMaker
+    _ values: UnsafeRawBufferPointer, in device: Device, isExact: Bool
   ) throws(IngotError) -> [(position: Int, copy: Buffer)] {
     var copies: [(position: Int, copy: Buffer)] = []
     var values = PackedValues(values)
@@ -168,7 +169,9 @@ extension Kernel {
       try copies.append(
         (
           head.position,
-          memory.makeBuffer(dtype: .uint8, shape: [head.nbytes], initial: contents, label: name)
+          device.makeBuffer(
+            dtype: .uint8, shape: [head.nbytes], initial: contents, label: name,
+            options: isExact ? .exact : [])
         ))
     }
     return copies

@@ -16,7 +16,7 @@ extension CommandEncoder {
   func encodeWait(for event: Event, value: UInt64, in commandBuffer: any MTLCommandBuffer) {
     commandBuffer.encodeWaitForEvent(event.metalEvent, value: value)
     uses.events.note(event)
-    uses.events.end = nil
+    uses.events.ends = []
   }
 
   /// Lets `event` reach `value` when all is done that was encoded before this (`encodeSignalEvent`).
@@ -31,7 +31,7 @@ extension CommandEncoder {
     try encode(event) { commandBuffer in
       commandBuffer.encodeSignalEvent(event.metalEvent, value: value)
       uses.events.note(event, signalled: value)
-      uses.events.end = uses.events.end ?? EventUses.End(event: event, value: value)
+      uses.events.ends.append(EventUses.End(event: event, value: value))
     }
   }
 
@@ -62,8 +62,8 @@ struct EventUses: Sendable {
     let value: UInt64
   }
 
-  /// What tells that all is done, before Metal does.
-  var end: End?
+  /// What tells that all is done, before Metal does, in this order.
+  var ends: [End] = []
 
   private struct Use {
     let event: Event
@@ -81,8 +81,8 @@ struct EventUses: Sendable {
     if let value { uses[index].signalled = max(value, uses[index].signalled ?? 0) }
   }
 
-  /// The end, unless others have signalled as much already.
-  var unreachedEnd: End? { end.flatMap { $0.event.value < $0.value ? $0 : nil } }
+  /// The first of the ends that others have not signalled already.
+  var end: End? { ends.first { $0.event.value < $0.value } }
 
   /// For a submission that has failed: Metal signals nothing of it any more.
   func signalAll(for work: Work) {

@@ -150,7 +150,7 @@ extension CommandEncoder {
     }
     guard let encoder else { throw IngotError(.outOfMemory, "Metal gives no compute encoder for \(name)") }
     computeEncoder = encoder
-    uses.events.end = nil
+    uses.events.ends = []
     passCount += 1
     return encoder
   }

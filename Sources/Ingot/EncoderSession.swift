@@ -165,7 +165,8 @@ extension EncoderSession {
     guard let encoder = state.encoder else { return makeEncoder(nil, &state) }
     guard !encoder.isOver else {
       throw .state(
-        "\(encoder.name) of this session is committed or discarded; reset() or beginStage() goes on")
+        "\(encoder.name) of this session is committed or discarded; reset() or beginStage() (in Python begin_stage()) goes on"
+      )
     }
     return encoder
   }

@@ -139,6 +139,10 @@ extension Graph {
   private func noArgument(_ name: String) -> IngotError {
     var names: Set<String> = []
     for case .dispatch(let dispatch) in calls { names.formUnion(dispatch.kernel.arguments.map(\.name)) }
+    guard !names.contains(name) else {
+      return .argument(
+        "'\(name)' was left out of every dispatch of \(self.name), whose kernels do not use it, and stays so")
+    }
     let all = names.sorted().map { "'\($0)'" }.joined(separator: ", ")
     return .argument(
       "no dispatch of \(self.name) has an argument '\(name)'; its kernels have \(all.isEmpty ? "none" : all). What copies"

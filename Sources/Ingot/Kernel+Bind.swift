@@ -48,7 +48,7 @@ extension Kernel {
     guard missing == 0 else { throw self.missing(missing) }
     for use in uses { try use.check(on: deviceID) }
     // Memory of its own: a reset of the pool shall not take what the user has not asked of it.
-    let copies = hasLongValues ? try copiesOfLongValues(values, in: device.exact) : []
+    let copies = hasLongValues ? try copiesOfLongValues(values, in: device, isExact: true) : []
     return BoundKernel(self, found, values: values, copies: copies, uses: uses)
   }
 

@@ -199,7 +199,9 @@ extension CommandEncoder {
       try putCopy(source, destination, threadLimit: BuiltinKernels.threadLimit)
     case .fill(let buffer, let element, let dtype):
       guard buffer.dtype == dtype else {
-        throw .argument("\(buffer) is to be filled with a value of \(dtype.name); replace that too")
+        throw .argument(
+          "\(buffer) is to be filled with a value of \(dtype.name): give a buffer of that dtype, or replace the value too"
+        )
       }
       try element.withUnsafeBufferPointer { (element) throws(IngotError) in
         try putFill(buffer, UnsafeRawBufferPointer(element), threadLimit: BuiltinKernels.threadLimit)

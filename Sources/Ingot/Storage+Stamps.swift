@@ -9,6 +9,14 @@ struct Stamp {
   var isOver: Bool { queue.isOver(ticket) }
   /// nil when it is done.
   var unfinished: Work? { queue.unfinished(ticket) }
+
+  /// Whether it is done, or so it seems, and has come after the other: Metal has kept the two in order.
+  func followed(_ other: Stamp) -> Bool {
+    guard queue === other.queue, ticket > other.ticket, bytes.writes || other.bytes.writes else {
+      return false
+    }
+    return unfinished?.seemsDone ?? true
+  }
 }
 
 extension Storage {
@@ -56,9 +64,16 @@ extension Storage {
     }
   }
 
-  /// Waits for what is about to be done; it may take a moment, so no lock is held meanwhile.
+  /// Waits for what an event has told of but Metal's completed handler has not; it may take a moment, so no lock is held
+  /// meanwhile.
   func awaitEnds(_ access: Access, of buffer: Buffer) {
-    for stamp in candidates(access, buffer) { stamp.unfinished?.awaitEnd() }
+    let candidates = candidates(access, buffer)
+    if candidates.isEmpty { return }
+    let all = state.withLock { $0.stamps }
+    for stamp in candidates {
+      guard let work = stamp.unfinished else { continue }
+      if work.seemsDone || all.contains(where: { $0.followed(stamp) }) { work.awaitHandler() }
+    }
   }
 
   func checkAccess(_ access: Access, of buffer: Buffer) throws(IngotError) {

@@ -13,6 +13,8 @@ struct UsedBytes: Sendable {
     written.formUnion(other.written)
   }
 
+  var writes: Bool { written.end > 0 }
+
   /// Where the last of them ends; nil if there are none.
   var end: UInt? {
     let end = max(read.end, written.end)

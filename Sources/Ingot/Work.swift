@@ -47,7 +47,7 @@ final class Work: @unchecked Sendable {
     self.ticket = ticket
     self.label = label
     self.track = track
-    pending = Mutex(Pending(uses: uses, sampler: sampler, end: uses.events.unreachedEnd))
+    pending = Mutex(Pending(uses: uses, sampler: sampler, end: uses.events.end))
   }
 
   /// What messages call it.
@@ -89,13 +89,15 @@ extension Work {
     return isDone
   }
 
-  /// Waits for the completed handler if an event tells that the GPU has nothing left to do. Somebody else may have
-  /// signalled the event, so this waits only so long.
-  func awaitEnd() {
+  /// Whether an event tells that the GPU has nothing left to do; or somebody else has signalled as much.
+  var seemsDone: Bool {
+    if isDone { return true }
     let end = pending.withLock { $0.end }
-    guard let end, end.event.value >= end.value else { return }
-    _ = wait(until: Clock.now + Self.handlerNanoseconds)
+    return end.map { $0.event.value >= $0.value } ?? isDone
   }
+
+  /// Waits for the completed handler, which is about to come, or not for long if it does not.
+  func awaitHandler() { _ = wait(until: Clock.now + Self.handlerNanoseconds) }
 
   func completed() async {
     if isDone { return }

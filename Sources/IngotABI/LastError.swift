@@ -9,7 +9,7 @@ enum LastError {
     var info = ingot_error_info()
     info.status = error.kind.rawValue
     info.metal_code = Int64(error.metalCode ?? 0)
-    Text.write(error.kernels.joined(separator: "\n"), toMember: &info.kernels)
+    Text.write(lines(error.kernels, MemoryLayout.size(ofValue: info.kernels)), toMember: &info.kernels)
     Text.write(error.label, toMember: &info.label)
     if let failure = error.compileFailure {
       info.line = UInt32(clamping: failure.line)
@@ -19,5 +19,15 @@ enum LastError {
     }
     cingot_error_info().pointee = info
     return info.status
+  }
+
+  /// As many whole lines as fit into so many bytes with a NUL.
+  private static func lines(_ texts: [String], _ capacity: Int) -> String {
+    var nbytes = 0
+    let fitting = texts.prefix {
+      nbytes += $0.utf8.count + 1
+      return nbytes <= capacity
+    }
+    return fitting.joined(separator: "\n")
   }
 }

@@ -105,7 +105,8 @@ class Binder:
         if argument.kind == "threadgroup":
             return HEAD.pack(position, 0, self._length(position, value))
         if not argument.takes_inline:
-            raise self._wrong(position, value, "is written by the kernel, so it needs an ingot.Buffer")
+            reason = "is written by the kernel, so it needs" if "w" in argument.access else "takes"
+            raise self._wrong(position, value, f"{reason} an ingot.Buffer")
         if argument.width == 1 and isinstance(value, bool | int | float | np.generic):
             data = self._scalar(position, value, code)
             return HEAD.pack(position, code, len(data)) + data

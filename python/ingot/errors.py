@@ -85,7 +85,7 @@ class CommandBufferError(IngotError):
     """The GPU failed while it ran the submission; the device stays usable.
 
     The text has Metal's own, and what to do. `code` is Metal's (`MTLCommandBufferError`), `label` the submission's, and
-    `kernels` those that were in it, one of which is at fault.
+    `kernels` those that were in it, one of which is at fault; as many as go into 4096 bytes.
     """
 
     def __init__(self, message: str, *, code: int = 0, label: str = "", kernels: tuple[str, ...] = ()) -> None:

@@ -65,7 +65,8 @@ class Graph(CommandEncoder):
                 been recorded with the same value.
 
         Of several that mean one argument the most precise holds: one of a dispatch, then a name, then a buffer. Grids,
-        threadgroups and threadgroup memory stay. `replace` makes a graph of replacements that is replayed faster.
+        threadgroups, threadgroup memory and `uses` stay: where another table of pointers reaches other buffers, record
+        another graph. `replace` makes a graph of replacements that is replayed faster.
 
         Raises:
             ArgumentError: A replacement means no argument, or does not fit, or a name was recorded with different
@@ -139,6 +140,11 @@ class Graph(CommandEncoder):
         return f"<ingot.Graph{label}, {self.dispatches} dispatches, {self.barriers} barriers>"
 
     @property
+    def submission(self) -> Submission:
+        """A graph has none, since each `replay` gives one: this raises `StateError`."""
+        raise StateError(f"{self._name} has no submission of its own: each replay() gives one")
+
+    @property
     def _name(self) -> str:
         return "the graph" if self._label is None else f"the graph {self._label!r}"
 
@@ -174,7 +180,7 @@ class Graph(CommandEncoder):
         graph = Graph.__new__(Graph)
         graph._graph, graph._binders, graph._submission = handle, {}, None
         graph._awaiting = 0
-        graph._device, graph._label, graph._is_open = self._device, self._label, False
+        graph._device, graph._queue, graph._label, graph._is_open = self._device, None, self._label, False
         graph._place = graph._handle = _native.NULL
         return graph
 

@@ -23,7 +23,11 @@ _WRITE: Final = lib.INGOT_ACCESS_WRITE
 
 
 class HostAccess:
-    """What the host does with a `Buffer`. Each call checks first, and does not wait unless it says so."""
+    """What the host does with a `Buffer`. Each call checks first, and does not wait unless it says so.
+
+    It goes by bytes: what a submission does to the rest of the memory does not matter. Where one uses more than 8
+    ranges of one storage that do not touch, all from the first to the last byte count as used.
+    """
 
     __slots__ = ()
 

@@ -263,7 +263,7 @@ class Kernel(Unpicklable):
         x, y, z = *extents, *(1,) * (3 - len(extents))
         return _native_constants.suggest_group(self._handle, x, y, z)[: len(extents)]
 
-    def bind(self, *args: Value, uses: Iterable[Use] | None = None, **named: Value) -> BoundKernel:
+    def bind(self, /, *args: Value, uses: Iterable[Use] | None = None, **named: Value) -> BoundKernel:
         """The kernel with its arguments: checked once, to be dispatched often.
 
         Arguments are given as to `CommandEncoder.dispatch`, all of them; lazy buffers get their memory. `uses` are the
@@ -286,6 +286,7 @@ class Kernel(Unpicklable):
 
     def __call__(
         self,
+        /,
         *args: Value,
         grid: Extent | None = None,
         groups: Extent | None = None,

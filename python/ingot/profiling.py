@@ -130,9 +130,12 @@ def profile(
 
 def _path(path: str | os.PathLike[str]) -> Path:
     try:
-        return Path(path)
+        found = Path(path)
     except TypeError:
         raise ArgumentError(f"the path is {shown(path)}; give a str or a pathlib.Path") from None
+    if "\0" in str(found):
+        raise ArgumentError(f"the path is {shown(path)}; a file's name has no NUL")
+    return found
 
 
 def _limit(limit: SupportsIndex) -> int:

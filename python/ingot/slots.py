@@ -25,7 +25,7 @@ class TakesSlot:
         _handle: _native.Handle
 
         @property
-        def _name(self) -> str: ...
+        def _over(self) -> str: ...
 
         def discard(self) -> None:
             """Drops the work."""
@@ -54,7 +54,7 @@ class TakesSlot:
         try:
             yield from loops.begun(self._handle).__await__()
         except ClosedError:
-            raise StateError(f"{self._name} was discarded; device.encoder() gives a new one") from None
+            raise StateError(self._over) from None
         except BaseException as error:
             if isinstance(error, IngotError) or self._awaiting == 1:
                 self.discard()

@@ -99,6 +99,12 @@ def write(binder: Binder, kernel: _native.Handle, args: Sequence[object], named:
         if spelled.fitting is not None:
             scope[f"fitting{position}"] = spelled.fitting
             checks.append(f"type(p{position}) not in fitting{position}")
+    # C takes the handle of a closed buffer, which is NULL, for what is left out, and that may be so here.
+    checks += [
+        f"not p{position}._buffer"
+        for position, value in enumerate(given)
+        if isinstance(value, Buffer) and not binder.arguments[position].is_used
+    ]
     packing = struct.Struct("=" + "".join(formats))
     handles = [f"p{n}._buffer" if isinstance(value, Buffer) else "null" for n, value in enumerate(given)]
     while handles and handles[-1] == "null":  # what is not there need not be said

@@ -204,3 +204,17 @@ def test_grids_of_bound_kernels_are_refused_by_name(device: ingot.Device, given:
         with pytest.raises(ingot.ArgumentError, match=what):
             encoder.dispatch(bound, **given)
         encoder.discard()
+
+
+def test_an_argument_may_be_named_as_the_parameters_of_python_are(device: ingot.Device) -> None:
+    kernel = device.compile(
+        "kernel void f(device float *self, constant float &kernel, uint i [[thread_position_in_grid]])"
+        "{ self[i] += kernel; }"
+    ).kernel("f")
+    y = device.zeros(4)
+    kernel(self=y, kernel=1.0, grid=4)
+    with device.encoder() as encoder:
+        encoder.dispatch(kernel.bind(self=y, kernel=2.0), grid=4)
+        encoder.dispatch(kernel, self=y, kernel=4.0, grid=4)
+        encoder.commit_and_wait()
+    assert (y.numpy() == 7).all()

@@ -251,6 +251,16 @@ def test_names_that_are_keywords_of_python_and_unused_arguments(device: ingot.De
             encoder.dispatch(kernel, data, 1.0, unused=5.0, grid=4)
         encoder.commit_and_wait()
     assert data.numpy().tolist() == [12] * 4
+    unused = device.zeros(1)
+    with device.encoder() as encoder:
+        for _ in range(3):
+            encoder.dispatch(kernel, data, 1.0, unused, grid=4)
+        unused.close()
+        for _ in range(2):
+            with pytest.raises(ingot.ClosedError):
+                encoder.dispatch(kernel, data, 1.0, unused, grid=4)
+        encoder.commit_and_wait()
+    assert data.numpy().tolist() == [15] * 4
 
 
 def test_missing_and_extra_arguments(saxpy: Saxpy) -> None:

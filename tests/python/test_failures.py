@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from kernels import FAULT
+
+import ingot
 
 PROGRAM = """
 import faulthandler, threading
@@ -62,3 +65,23 @@ def test_faulthandler_still_tells_of_faults_of_the_host(environment: dict[str, s
     assert ended.returncode == -signal.SIGSEGV
     assert "Fatal Python error: Segmentation fault" in ended.stderr
     assert 'File "<string>"' in ended.stderr
+
+
+@pytest.mark.software(reason="a GPU need not notice a fault")
+def test_many_kernels_are_named_in_whole_lines(device: ingot.Device) -> None:
+    name = "a_kernel_with_a_rather_long_name_" + "x" * 60
+    library = device.compile(
+        f"constant int n [[function_constant(0)]]; kernel void {name}(device int *x) {{ x[0] = n; }}"
+    )
+    kernels = device.prepare([(library, name, {"n": n}) for n in range(10, 70)])
+    x = device.zeros(4, "int32")
+    with device.encoder("ä" * 200) as encoder:
+        for kernel in kernels:
+            encoder.dispatch(kernel, x, grid=1)
+        encoder.dispatch(device.compile(FAULT).kernel("fault"), x, grid=1)
+        with pytest.raises(ingot.CommandBufferError) as caught:
+            encoder.commit_and_wait()
+    named = caught.value.kernels
+    assert len(named) == 4096 // (len(kernels[-1].label or "") + 1)
+    assert named == tuple(kernel.label for kernel in kernels[: len(named)])
+    assert caught.value.label == "ä" * 127

@@ -63,7 +63,7 @@ POOL = [
     Mutation(
         "blocks do not wait for the submission",
         "Ingot/Work.swift",
-        "Pending(uses: uses, sampler: sampler, end: uses.events.unreachedEnd)",
+        "Pending(uses: uses, sampler: sampler, end: uses.events.end)",
         "Pending(uses: EncoderUses())",
     ),
     Mutation(

@@ -135,6 +135,8 @@ def test_limits_that_are_none(limit: Any) -> None:
 def test_arguments_of_the_wrong_type() -> None:
     with pytest.raises(ingot.ArgumentError, match="path"):
         ingot.profile(7)  # type: ignore[arg-type]
+    with pytest.raises(ingot.ArgumentError, match="NUL"):
+        ingot.profile("a\0b")
     with pytest.raises(ingot.ArgumentError, match="device"):
         ingot.profile(device=0)  # type: ignore[arg-type]
 

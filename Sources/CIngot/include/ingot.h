@@ -61,7 +61,7 @@ typedef struct ingot_error_info {
   int64_t metal_code;    /* INGOT_ERROR_COMMAND_BUFFER: the MTLCommandBufferError code */
   char file[64];         /* INGOT_ERROR_COMPILE: "program_source" */
   char source_line[256]; /* INGOT_ERROR_COMPILE: the offending line */
-  char kernels[1024];    /* INGOT_ERROR_COMMAND_BUFFER: the labels of the kernels in it, one a line, cut to what fits */
+  char kernels[4096];    /* INGOT_ERROR_COMMAND_BUFFER: the labels of the kernels in it, one a line, as many as fit */
   char label[256];       /* INGOT_ERROR_COMMAND_BUFFER: the label of the submission's encoder, cut to what fits */
 } ingot_error_info;
 

@@ -28,6 +28,14 @@ import Testing
     first.commit()
   }
 
+  private func releaseHandlersLater() {
+    let later = Thread { [held] in
+      Thread.sleep(forTimeInterval: 0.02)
+      held.signal()
+    }
+    later.start()
+  }
+
   @Test(
     "D13: what an event at the end of an encoder has told of can be used at once", arguments: [false, true])
   func endOfAnEncoder(isMapped: Bool) throws {
@@ -39,16 +47,37 @@ import Testing
     try encoder.signal(device.event(), value: 1)
     try encoder.commit()
     try event.wait(for: 1, timeout: .seconds(60))
-    let later = Thread { [held] in
-      Thread.sleep(forTimeInterval: 0.02)
-      held.signal()
-    }
-    later.start()
+    releaseHandlersLater()
     if isMapped {
       try x.mapped(for: .readWrite).close()
     } else {
       #expect(try x.values(of: Int32.self) == Array(repeating: 1, count: 8))
     }
+  }
+
+  @Test(
+    "What came before on the same memory has ended too, but not in another queue", arguments: [false, true])
+  func earlierSubmissions(isOther: Bool) throws {
+    try holdHandlers()
+    let (copy, gate) = try (device.kernel("copy", of: Sources.steps), device.event())
+    let earlier = try (isOther ? device.queue() : device.defaultQueue).encoder()
+    if isOther { try earlier.wait(for: gate, value: 1) }
+    try earlier.dispatch(increment, x, grid: 8)
+    let submission = try earlier.commit()
+    let encoder = device.encoder()
+    try encoder.dispatch(copy, x, device.zeros([8], .int32), grid: 8)
+    try encoder.signal(event, value: 1)
+    try encoder.commit()
+    try event.wait(for: 1, timeout: .seconds(60))
+    if isOther {
+      #expect(try failure { _ = try x.contents(for: .read) }.kind == .inFlight)
+      held.signal()
+    } else {
+      releaseHandlersLater()
+      #expect(try x.values(of: Int32.self) == Array(repeating: 1, count: 8))
+    }
+    gate.signal(1)
+    try submission.wait()
   }
 
   @Test("What comes after a signal is still under way", .softwareDevice, arguments: [false, true])
