@@ -70,9 +70,11 @@ extension Storage {
     let candidates = candidates(access, buffer)
     if candidates.isEmpty { return }
     let all = state.withLock { $0.stamps }
+    // Somebody else may have signalled as much, so it does not wait for long.
+    let deadline = Clock.now + Work.handlerNanoseconds
     for stamp in candidates {
       guard let work = stamp.unfinished else { continue }
-      if work.seemsDone || all.contains(where: { $0.followed(stamp) }) { work.awaitHandler() }
+      if work.seemsDone || all.contains(where: { $0.followed(stamp) }) { _ = work.wait(until: deadline) }
     }
   }
 

@@ -39,7 +39,7 @@ final class Work: @unchecked Sendable {
   /// pays to look whether a small kernel is done already.
   private static let spinNanoseconds: UInt64 = 100_000
   /// Longer than a busy machine takes to call a completed handler.
-  private static let handlerNanoseconds: UInt64 = 1_000_000_000
+  static let handlerNanoseconds: UInt64 = 1_000_000_000
 
   init(
     ticket: UInt64, label: String, uses: EncoderUses, sampler: DispatchSampler?, track: QueueTrack
@@ -95,9 +95,6 @@ extension Work {
     let end = pending.withLock { $0.end }
     return end.map { $0.event.value >= $0.value } ?? isDone
   }
-
-  /// Waits for the completed handler, which is about to come, or not for long if it does not.
-  func awaitHandler() { _ = wait(until: Clock.now + Self.handlerNanoseconds) }
 
   func completed() async {
     if isDone { return }
