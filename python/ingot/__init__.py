@@ -54,6 +54,8 @@ from ingot.safetensors_header import TensorInfo
 from ingot.session import EncoderSession
 from ingot.submission import DispatchTime, Submission
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ArgumentError",
     "BoundKernel",

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,10 @@ print(time.perf_counter() - start, ingot._native.live_objects()["devices"])
     seconds, devices = run(sys.executable, "-c", program).stdout.split()
     assert float(seconds) < 1
     assert devices == "0"
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert metadata.version("ingot") == ingot.__version__
 
 
 def test_public_names_are_documented() -> None:
