@@ -45,6 +45,9 @@ using unify_t = typename unify<A...>::type;
 
 template <class... A>
 concept floating_operands = floating<unify_t<A...>>;
+/// Of functions that integers have as well: floats beside integers would fit both, which is ambiguous.
+template <class... A>
+concept only_floating_operands = floating_operands<A...> && (floating<element_t<plain_t<A>>> && ...);
 template <class... A>
 concept integer_operands = integral<unify_t<A...>>;
 template <class... A>

@@ -79,27 +79,27 @@ MTL_INLINE mtl::unify_t<A> abs(A x) {
   return fabs(x);
 }
 template <class A, class B>
-  requires mtl::floating_operands<A, B>
+  requires mtl::only_floating_operands<A, B>
 MTL_INLINE mtl::unify_t<A, B> max(A x, B y) {
   return fmax(x, y);
 }
 template <class A, class B>
-  requires mtl::floating_operands<A, B>
+  requires mtl::only_floating_operands<A, B>
 MTL_INLINE mtl::unify_t<A, B> min(A x, B y) {
   return fmin(x, y);
 }
 template <class A, class B, class C>
-  requires mtl::floating_operands<A, B, C>
+  requires mtl::only_floating_operands<A, B, C>
 MTL_INLINE mtl::unify_t<A, B, C> max3(A x, B y, C z) {
   return fmax3(x, y, z);
 }
 template <class A, class B, class C>
-  requires mtl::floating_operands<A, B, C>
+  requires mtl::only_floating_operands<A, B, C>
 MTL_INLINE mtl::unify_t<A, B, C> median3(A x, B y, C z) {
   return fmedian3(x, y, z);
 }
 template <class A, class B, class C>
-  requires mtl::floating_operands<A, B, C>
+  requires mtl::only_floating_operands<A, B, C>
 MTL_INLINE mtl::unify_t<A, B, C> min3(A x, B y, C z) {
   return fmin3(x, y, z);
 }

@@ -98,7 +98,7 @@ MTL_INLINE constexpr vec<T, N> select(vec<T, N> x, vec<T, N> y, vec<bool, N> con
   return vec<T, N>(mtl::from_native(), mask ? y.native() : x.native());
 }
 template <class A, class B>
-  requires(mtl::scalar<mtl::unify_t<A, B>>)
+  requires(mtl::scalar<mtl::unify_t<A, B>> && mtl::floating<A> == mtl::floating<B>)
 MTL_INLINE constexpr mtl::unify_t<A, B> select(A x, B y, bool condition) {
   using T = mtl::unify_t<A, B>;
   return condition ? T(y) : T(x);

@@ -41,6 +41,7 @@ consteval bfloat operator""_bf(unsigned long long value) { return bfloat(value);
 /// The same bits as another type of the same size.
 template <class To, class From>
 MTL_INLINE constexpr To as_type(From value) {
+  static_assert(!__is_pointer(To) && !__is_pointer(From), "as_type needs scalars or vectors, and no pointers");
   static_assert(sizeof(To) == sizeof(From), "as_type needs types of the same size");
   return __builtin_bit_cast(To, value);
 }

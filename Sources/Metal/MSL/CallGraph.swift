@@ -25,12 +25,12 @@ struct CallGraph: Sendable {
     usingThreadgroup = Self.closure(of: [AddressSpace.threadgroup.rawValue], users)
   }
 
-  /// For each word the functions and types in which it stands.
+  /// For each word the functions and types in which it stands, as a default of a template's parameters, too.
   private static func users(_ tree: TokenTree, _ declarations: [Declaration]) -> [String: Set<String>] {
     var users: [String: Set<String>] = [:]
     for declaration in declarations where declaration.kind != .instantiation {
       guard let name = declaration.name.map({ tree[$0] }) else { continue }
-      for index in declaration.start..<declaration.tokens.upperBound where tree.isIdentifier(index) {
+      for index in declaration.tokens where tree.isIdentifier(index) {
         users[tree[index], default: []].insert(name)
       }
     }
@@ -47,7 +47,7 @@ struct CallGraph: Sendable {
     guard !constants.constants.isEmpty else { return }
     for declaration in declarations where declaration.kind != .instantiation {
       guard let name = declaration.name.map({ tree[$0] }) else { continue }
-      for index in declaration.start..<declaration.tokens.upperBound {
+      for index in declaration.tokens {
         guard let asked = constants.asked(at: index) else { continue }
         users[question(tree[asked]), default: []].insert(name)
       }

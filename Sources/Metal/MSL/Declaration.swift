@@ -170,7 +170,7 @@ struct DeclarationParser {
       let brace = tree.topLevel(rest).first(where: { tree[$0] == "{" })
     {
       describeType(&result, brace, rest)
-    } else if keyword != "static_assert", keyword != "friend", range.count > 1 {
+    } else if !["static_assert", "friend", "namespace"].contains(keyword), range.count > 1 {
       describeVariable(&result, rest)
     }
     return result

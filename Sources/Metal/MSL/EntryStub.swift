@@ -51,14 +51,14 @@ struct EntryStub: Sendable {
   }
 
   private var signature: [String] {
-    ["using Signature = mtl::signature<decltype(\(address))>;"]
-      + kernel.parameters.indices.map { "using P\($0) = Signature::parameter<\($0)>;" }
+    ["using mtl_signature = mtl::signature<decltype(\(address))>;"]
+      + kernel.parameters.indices.map { "using mtl_P\($0) = mtl_signature::parameter<\($0)>;" }
   }
 
   /// What reflection must ask the compiler: types, sizes and alignments of the arguments.
   private var reflection: [String] {
     let rows = hostArguments.map {
-      "mtl::describe<P\($0.order)>(\($0.parameter.condition.map { "MTL_CONDITION(\($0.text))" } ?? "")),"
+      "mtl::describe<mtl_P\($0.order)>(\($0.parameter.condition.map { "MTL_CONDITION(\($0.text))" } ?? "")),"
     }
     return [
       "extern \"C\" __attribute__((visibility(\"default\"))) constexpr mtl_argument \(Self.reflectionSymbol)[] = {"
@@ -73,29 +73,40 @@ struct EntryStub: Sendable {
 
   /// The pointers become parameters that promise not to alias, as Metal does of buffers; that lets loops vectorise.
   private var loop: [String] {
-    let pointers = hostArguments.map { "mtl::pointer<P\($0.order)> __restrict a\($0.order)" }
+    let pointers = hostArguments.map { "mtl::pointer<mtl_P\($0.order)> __restrict mtl_a\($0.order)" }
     let places =
       switch form {
-      case .range: ["const mtl_launch *launch", "uint x_begin", "uint x_end", "uint y", "uint z"]
-      case .group: ["const mtl_launch *launch", "const mtl_group *group"]
-      case .thread: ["const mtl_launch *launch", "const mtl_group *group", "const mtl_thread *thread"]
+      case .range:
+        [
+          "const mtl_launch *mtl_stub_launch", "uint mtl_stub_x_begin", "uint mtl_stub_x_end",
+          "uint mtl_stub_y", "uint mtl_stub_z",
+        ]
+      case .group: ["const mtl_launch *mtl_stub_launch", "const mtl_group *mtl_stub_group"]
+      case .thread:
+        [
+          "const mtl_launch *mtl_stub_launch", "const mtl_group *mtl_stub_group",
+          "const mtl_thread *mtl_stub_thread",
+        ]
       }
-    let head = "static inline void run(\((pointers + places).joined(separator: ", "))) {"
+    let head = "static inline void mtl_run(\((pointers + places).joined(separator: ", "))) {"
     return [head] + body + ["}"]
   }
 
   private var body: [String] {
     switch form {
-    case .range: ["for (uint x = x_begin; x < x_end; ++x)", call]
+    case .range:
+      ["for (uint mtl_stub_x = mtl_stub_x_begin; mtl_stub_x < mtl_stub_x_end; ++mtl_stub_x)", call]
     case .group:
       [
-        "const uint size_x = group->size[0], size_y = group->size[1], size_z = group->size[2];",
-        "const uint x_first = group->position[0] * launch->threads_per_threadgroup[0];",
-        "const uint y_first = group->position[1] * launch->threads_per_threadgroup[1];",
-        "const uint z_first = group->position[2] * launch->threads_per_threadgroup[2];",
-        "for (uint z = 0; z < size_z; ++z)", "for (uint y = 0; y < size_y; ++y)",
-        "for (uint x = 0; x < size_x; ++x) {",
-        "const uint index = (z * size_y + y) * size_x + x;", call, "}",
+        "const uint mtl_stub_size_x = mtl_stub_group->size[0], mtl_stub_size_y = mtl_stub_group->size[1], mtl_stub_size_z = mtl_stub_group->size[2];",
+        "const uint mtl_stub_x_first = mtl_stub_group->position[0] * mtl_stub_launch->threads_per_threadgroup[0];",
+        "const uint mtl_stub_y_first = mtl_stub_group->position[1] * mtl_stub_launch->threads_per_threadgroup[1];",
+        "const uint mtl_stub_z_first = mtl_stub_group->position[2] * mtl_stub_launch->threads_per_threadgroup[2];",
+        "for (uint mtl_stub_z = 0; mtl_stub_z < mtl_stub_size_z; ++mtl_stub_z)",
+        "for (uint mtl_stub_y = 0; mtl_stub_y < mtl_stub_size_y; ++mtl_stub_y)",
+        "for (uint mtl_stub_x = 0; mtl_stub_x < mtl_stub_size_x; ++mtl_stub_x) {",
+        "const uint mtl_stub_index = (mtl_stub_z * mtl_stub_size_y + mtl_stub_y) * mtl_stub_size_x + mtl_stub_x;",
+        call, "}",
       ]
     case .thread: [call]
     }
@@ -104,11 +115,11 @@ struct EntryStub: Sendable {
   private var call: String {
     let arguments = kernel.parameters.enumerated().map { order, parameter in
       switch parameter.role {
-      case .buffer, .threadgroup, .invalid: "mtl::dereference<P\(order)>(a\(order))"
-      case .builtin(let builtin): "mtl::position<P\(order)>(\(place(of: builtin)))"
+      case .buffer, .threadgroup, .invalid: "mtl::dereference<mtl_P\(order)>(mtl_a\(order))"
+      case .builtin(let builtin): "mtl::position<mtl_P\(order)>(\(place(of: builtin)))"
       }
     }
-    let function = kernel.deduction == nil ? kernel.expression : "(\(address))"
+    let function = kernel.deduction == nil ? kernel.qualified : "(\(address))"
     return "\(function)(\(arguments.joined(separator: ", ")));"
   }
 
@@ -121,30 +132,36 @@ struct EntryStub: Sendable {
     let loads = hostArguments.map { order, parameter in
       let load =
         switch parameter.role {
-        case .threadgroup(let index): "static_cast<mtl::pointer<P\(order)>>(group->threadgroup[\(index)])"
-        case .buffer(let index): "static_cast<mtl::pointer<P\(order)>>(launch->buffers[\(index)])"
+        case .threadgroup(let index):
+          "static_cast<mtl::pointer<mtl_P\(order)>>(mtl_stub_group->threadgroup[\(index)])"
+        case .buffer(let index):
+          "static_cast<mtl::pointer<mtl_P\(order)>>(mtl_stub_launch->buffers[\(index)])"
         default: "nullptr"
         }
       guard let condition = parameter.condition?.text else { return load }
-      return "\(condition) ? \(load) : mtl::absent<P\(order)>()"
+      return "\(condition) ? \(load) : mtl::absent<mtl_P\(order)>()"
     }
     let (parameters, places) =
       switch form {
       case .range:
         (
-          "const mtl_launch *launch, uint x_begin, uint x_end, uint y, uint z",
-          ["launch", "x_begin", "x_end", "y", "z"]
+          "const mtl_launch *mtl_stub_launch, uint mtl_stub_x_begin, uint mtl_stub_x_end, uint mtl_stub_y, uint mtl_stub_z",
+          ["mtl_stub_launch", "mtl_stub_x_begin", "mtl_stub_x_end", "mtl_stub_y", "mtl_stub_z"]
         )
-      case .group: ("const mtl_launch *launch, const mtl_group *group", ["launch", "group"])
+      case .group:
+        (
+          "const mtl_launch *mtl_stub_launch, const mtl_group *mtl_stub_group",
+          ["mtl_stub_launch", "mtl_stub_group"]
+        )
       case .thread:
         (
-          "const mtl_launch *launch, const mtl_group *group, const mtl_thread *thread",
-          ["launch", "group", "thread"]
+          "const mtl_launch *mtl_stub_launch, const mtl_group *mtl_stub_group, const mtl_thread *mtl_stub_thread",
+          ["mtl_stub_launch", "mtl_stub_group", "mtl_stub_thread"]
         )
       }
     return [
       "extern \"C\" __attribute__((visibility(\"default\"))) void \(Self.symbol)(\(parameters)) {"
-    ] + notes + ["run(\((loads + places).joined(separator: ", ")));", "}"]
+    ] + notes + ["mtl_run(\((loads + places).joined(separator: ", ")));", "}"]
   }
 }
 
@@ -154,34 +171,39 @@ extension EntryStub {
     switch builtin {
     case .threadPositionInGrid:
       switch form {
-      case .range: "x, y, z"
-      case .group: "x_first + x, y_first + y, z_first + z"
-      case .thread: "thread->position_in_grid"
+      case .range: "mtl_stub_x, mtl_stub_y, mtl_stub_z"
+      case .group:
+        "mtl_stub_x_first + mtl_stub_x, mtl_stub_y_first + mtl_stub_y, mtl_stub_z_first + mtl_stub_z"
+      case .thread: "mtl_stub_thread->position_in_grid"
       }
-    case .threadsPerGrid, .gridSize: "launch->threads_per_grid"
+    case .threadsPerGrid, .gridSize: "mtl_stub_launch->threads_per_grid"
     case .gridOrigin: "0, 0, 0"
-    case .threadPositionInThreadgroup: form == .group ? "x, y, z" : "thread->position_in_threadgroup"
-    case .threadsPerThreadgroup: "group->size"
-    case .dispatchThreadsPerThreadgroup: "launch->threads_per_threadgroup"
-    case .threadgroupPositionInGrid: "group->position"
-    case .threadgroupsPerGrid: "launch->threadgroups_per_grid"
+    case .threadPositionInThreadgroup:
+      form == .group ? "mtl_stub_x, mtl_stub_y, mtl_stub_z" : "mtl_stub_thread->position_in_threadgroup"
+    case .threadsPerThreadgroup: "mtl_stub_group->size"
+    case .dispatchThreadsPerThreadgroup: "mtl_stub_launch->threads_per_threadgroup"
+    case .threadgroupPositionInGrid: "mtl_stub_group->position"
+    case .threadgroupsPerGrid: "mtl_stub_launch->threadgroups_per_grid"
     case .threadIndexInThreadgroup: index
-    case .threadIndexInSimdgroup: form == .group ? "index % MTL_SIMD_WIDTH" : "thread->index_in_simdgroup"
-    case .simdgroupIndexInThreadgroup: form == .group ? "index / MTL_SIMD_WIDTH" : "thread->simdgroup_index"
-    case .simdgroupsPerThreadgroup: "group->simdgroups"
+    case .threadIndexInSimdgroup:
+      form == .group ? "mtl_stub_index % MTL_SIMD_WIDTH" : "mtl_stub_thread->index_in_simdgroup"
+    case .simdgroupIndexInThreadgroup:
+      form == .group ? "mtl_stub_index / MTL_SIMD_WIDTH" : "mtl_stub_thread->simdgroup_index"
+    case .simdgroupsPerThreadgroup: "mtl_stub_group->simdgroups"
     case .dispatchSimdgroupsPerThreadgroup: "(\(dispatchThreads) + MTL_SIMD_WIDTH - 1) / MTL_SIMD_WIDTH"
     case .threadsPerSimdgroup, .threadExecutionWidth: "MTL_SIMD_WIDTH"
     case .threadIndexInQuadgroup: "(\(index)) % 4"
     case .quadgroupIndexInThreadgroup: "(\(index)) / 4"
-    case .quadgroupsPerThreadgroup: "(group->size[0] * group->size[1] * group->size[2] + 3) / 4"
+    case .quadgroupsPerThreadgroup:
+      "(mtl_stub_group->size[0] * mtl_stub_group->size[1] * mtl_stub_group->size[2] + 3) / 4"
     case .dispatchQuadgroupsPerThreadgroup: "(\(dispatchThreads) + 3) / 4"
     }
   }
 
-  private var index: String { form == .group ? "index" : "thread->index_in_threadgroup" }
+  private var index: String { form == .group ? "mtl_stub_index" : "mtl_stub_thread->index_in_threadgroup" }
 
   private var dispatchThreads: String {
-    (0..<3).map { "launch->threads_per_threadgroup[\($0)]" }.joined(separator: " * ")
+    (0..<3).map { "mtl_stub_launch->threads_per_threadgroup[\($0)]" }.joined(separator: " * ")
   }
 }
 

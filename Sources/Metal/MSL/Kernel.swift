@@ -14,10 +14,13 @@ struct Kernel: Sendable {
   var deduction: Range<Int>?
   var maxTotalThreads: Int?
 
+  /// From the outermost namespace on, so that `using namespace metal` adds no function of the library to a kernel `step`.
+  var qualified: String { ([""] + namespaces.filter { !$0.isEmpty } + [expression]).joined(separator: "::") }
+
   /// The address of the function, in C++ of a form.
   func address(_ rewriter: Rewriter, _ form: Rewriter.Form) -> String {
-    guard let deduction else { return "&\(expression)" }
-    return "static_cast<void (*)(\(rewriter.text(deduction, form)))>(&\(expression))"
+    guard let deduction else { return "&\(qualified)" }
+    return "static_cast<void (*)(\(rewriter.text(deduction, form)))>(&\(qualified))"
   }
 }
 

@@ -29,12 +29,26 @@ struct LanguageRules {
       case "try" where tree[index + 1] == "{": report("cannot use 'try' with exceptions disabled", index)
       case "throw": report("cannot use 'throw' with exceptions disabled", index)
       case "asm", "__asm", "__asm__": report("inline assembly is not supported in Metal", index)
+      case "requires", "concept", "consteval", "constinit", "char8_t", "co_await", "co_yield", "co_return":
+        report("'\(tree[index])' is not supported in Metal, which is C++14", index)
+      case "__float128", "__int128", "_Complex", "_BitInt": report(notSupported(index), index)
       case "vertex", "fragment": checkStage(index)
       default: break
       }
     }
+    for index in tree.all where tree.tokens[index].kind == .number { checkNumber(index) }
     for attribute in tree.tokens.flatMap(\.attributes) where stages.contains(attribute.name) {
       errors.append(.error(Self.noStage(attribute.name), at: attribute.position))
+    }
+  }
+
+  /// `1LL` and `1.0L` are of types that Metal has not.
+  private mutating func checkNumber(_ index: Int) {
+    let text = tree[index].lowercased()
+    if text.hasSuffix("ll") || text.hasSuffix("llu") {
+      report("'long long' is not supported in Metal", index)
+    } else if text.hasSuffix("l"), !text.hasPrefix("0x"), text.contains(where: { $0 == "." || $0 == "e" }) {
+      report("'long double' is not supported in Metal", index)
     }
   }
 
@@ -53,6 +67,11 @@ struct LanguageRules {
   // MARK: Variables
 
   private mutating func check(_ declaration: Declaration) {
+    if declaration.isTemplate {
+      for index in declaration.tokens.lowerBound..<declaration.start where tree[index] == "auto" {
+        report("'auto' not allowed in template parameter until C++17", index)
+      }
+    }
     switch declaration.kind {
     case .variable: checkProgramScope(declaration)
     case .function: checkBody(declaration)
@@ -84,7 +103,15 @@ struct LanguageRules {
     }
   }
 
+  /// In C++14 only lambdas have them.
+  private mutating func checkHead(_ function: Declaration) {
+    for index in function.parameters ?? 0..<0 where tree[index] == "auto" {
+      report("'auto' not allowed in function prototype", index)
+    }
+  }
+
   private mutating func checkBody(_ function: Declaration) {
+    checkHead(function)
     guard let body = function.body else { return }
     let isKernel = KernelFinder.isKernel(function, tree)
     for index in body {

@@ -147,6 +147,16 @@ private let programs: [RefusedProgram] = [
     "try", "kernel void k(device float *x) { @try { x[0] = 1; } catch (...) {} }",
     "cannot use 'try' with exceptions disabled"),
   .init(
+    "constraint", "template <class T> @requires true void f(T x) {}",
+    "'requires' is not supported in Metal, which is C++14"),
+  .init("constant evaluation", "@consteval int f() { return 1; }", "'consteval' is not supported in Metal"),
+  .init("auto parameter", "float f(@auto x) { return x; }", "'auto' not allowed in function prototype"),
+  .init(
+    "auto template parameter", "template <@auto n> int f() { return n; }",
+    "'auto' not allowed in template parameter until C++17"),
+  .init("long long literal", "constant long x = @1LL;", "'long long' is not supported in Metal"),
+  .init("long double literal", "constant float x = @1.0L;", "'long double' is not supported in Metal"),
+  .init(
     "thread_local", "kernel void k(device float *x) { @thread_local int y = 0; }",
     "'thread_local' is not supported in Metal"),
   .init(

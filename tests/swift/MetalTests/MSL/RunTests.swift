@@ -301,7 +301,7 @@ private let languageCases: [RunCase] = [
     expected: counting.map { $0 + 0.5 + 1 + 1 + 2 + 1000 + 16 + 5 - 1 }),
 ]
 
-@Test(arguments: languageCases + placeCases)
+@Test(arguments: languageCases + placeCases + nameCases)
 func kernelGives(_ run: RunCase) throws {
   let program = try KernelBench.compile(
     run.source.hasPrefix("\u{FEFF}")

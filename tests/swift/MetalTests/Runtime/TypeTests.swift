@@ -54,7 +54,7 @@ import Testing
     "static_assert(is_same_v<decltype(float3() < 1.0f), bool3> && is_same_v<decltype(!int2()), bool2>);",
     "static_assert(is_same_v<decltype(ushort2() << 1), ushort2>);",
     "static_assert(is_same_v<decltype(packed_float3() * 2.0f), float3>);",
-    "static_assert(is_same_v<decltype(max(1_h, half(2))), half> && is_same_v<decltype(max(1.0f, 2)), float>);",
+    "static_assert(is_same_v<decltype(max(1_h, half(2))), half> && is_same_v<decltype(pow(1.0f, 2)), float>);",
     "static_assert(is_same_v<decltype(clamp(float4(), 0.0f, 1.0f)), float4>);",
     "template <class T, int N> int width(vec<T, N>) { return N; } int w = width(float4().xyz);",
     "template <class T> T twice(T x) { return x + x; } float2 t = twice(float4().zw);",
@@ -72,7 +72,11 @@ import Testing
     "void f(float4 v) { v.xx = float2(1, 2); }",  // a component twice
     "void f(float2 v) { v.z = 1; }",  // out of the vector
     "float3 f(float3 a, float2 b) { return a + b; }",
-    "int f(int a, uint b) { return max(a, b); }",  // ambiguous in Metal
+    "int f(int a, uint b) { return max(a, b); }",  // ambiguous in Metal, as all up to the next line
+    "float f(float a) { return max(a, 0); }", "float f(float a) { return min(1, a); }",
+    "half f(half a) { return clamp(a, 0, 1); }", "float4 f(float4 a) { return clamp(a, 0, 1); }",
+    "float f(float a) { return max3(a, 0, 1); }", "float f(float a, bool b) { return select(a, 0, b); }",
+    "ulong f(thread float *a) { return as_type<ulong>(a); }",
     "float f(int a) { return sqrt(a); }",
     "float f(half a, float b) { return pow(a, b); }",
     "float4 f(float4 a) { return a % a; }",
