@@ -48,9 +48,15 @@ extension BFloat16: ArgumentConvertible {}
 
 // These are found behind a leading dot: `.float(2)`, `.uint32(count)`.
 extension ArgumentConvertible where Self == Argument {
-  public static func float(_ value: some BinaryFloatingPoint) -> Argument { Argument(scalar: Float(value)) }
+  /// Rounded to float32; a number beyond its range is refused by the dispatch, as by the others of these.
+  public static func float(_ value: some BinaryFloatingPoint) -> Argument {
+    rounded(Float(value), of: value) { $0.isFinite }
+  }
   public static func float(_ value: some BinaryInteger) -> Argument { Argument(scalar: Float(value)) }
   public static func bfloat16(_ value: some BinaryFloatingPoint) -> Argument {
+    rounded(BFloat16(Float(value)), of: value) { $0.float.isFinite }
+  }
+  public static func bfloat16(_ value: some BinaryInteger) -> Argument {
     Argument(scalar: BFloat16(Float(value)))
   }
   public static func int8(_ value: some BinaryInteger) -> Argument { Argument(Int8.self, value) }
@@ -83,11 +89,22 @@ extension ArgumentConvertible where Self == Argument {
 
   extension ArgumentConvertible where Self == Argument {
     public static func half(_ value: some BinaryFloatingPoint) -> Argument {
-      Argument(scalar: Float16(value))
+      rounded(Float16(value), of: value) { $0.isFinite }
     }
-    public static func half(_ value: some BinaryInteger) -> Argument { Argument(scalar: Float16(value)) }
+    public static func half(_ value: some BinaryInteger) -> Argument { half(Double(value)) }
   }
 #endif
+
+extension ArgumentConvertible where Self == Argument {
+  /// A number that was rounded, unless that has made it infinite.
+  @inline(__always)
+  fileprivate static func rounded<T: BufferElement, V: BinaryFloatingPoint>(
+    _ rounded: T, of value: V, isFinite: (T) -> Bool
+  ) -> Argument {
+    if isFinite(rounded) || !value.isFinite { return Argument(scalar: rounded) }
+    return Argument(content: .unrepresentable("\(value) is beyond the range of \(T.dtype.name)"))
+  }
+}
 
 extension Argument {
   /// Each value with the padding of its stride, as C lays out arrays.

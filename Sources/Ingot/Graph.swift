@@ -53,7 +53,10 @@ public final class Graph: @unchecked Sendable {
     statistics = encoder.counts
     calls = recording.calls
     plan = recording.plan
-    uses = encoder.uses.storages.map { Use(storage: $0.storage, bytes: $0.bytes) }
+    // Not what only dispatches that were refused would have used.
+    let named = Set(recording.calls.flatMap(\.barrierBuffers).map(\.storageID))
+    uses = encoder.uses.storages.filter { $0.bytes.end != nil || named.contains($0.storage.id) }
+      .map { Use(storage: $0.storage, bytes: $0.bytes) }
     kernels = encoder.uses.kernels
     forcedBarriers = encoder.forcedBarrierCount
     leadingBarriers = recording.leadingBarriers

@@ -13,7 +13,13 @@ extension Pool {
   }
 
   /// Sets `limit` to a part of the device's working set, 0...1.
-  public func setLimit(fraction: Double) throws(IngotError) { try setLimit(bytes: bytes(of: fraction)) }
+  public func setLimit(fraction: Double) throws(IngotError) {
+    let bytes = try bytes(of: fraction)
+    guard bytes > 0 else {
+      throw .argument("\(fraction) of the working set as a limit is no byte; give more, or no limit")
+    }
+    try setLimit(bytes: bytes)
+  }
 
   /// Bytes that may be kept while nobody uses them; at first an eighth of the working set, and no more than 2 GiB.
   ///

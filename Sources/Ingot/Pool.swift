@@ -43,14 +43,21 @@ public final class Pool: Sendable, BufferMaker {
     if isLast && core !== device.poolCore { core.close() }
   }
 
-  /// The pool that devices make their buffers with in the present task or thread; nil for their own.
-  @TaskLocal static var current: Pool?
+  /// The pools in use in the present task or thread, the innermost last: of each device the last one counts.
+  @TaskLocal static var current: [Pool] = []
 
   /// Calls `body` with this pool in place of the device's own.
   ///
   ///     try pool.use { try step() }  // what step() makes with `device.zeros` is of this pool
   public func use<T>(_ body: () throws -> T) rethrows -> T {
-    try Self.$current.withValue(self, operation: body)
+    try Self.$current.withValue(Self.current + [self], operation: body)
+  }
+
+  /// The same for what is awaited; tasks that `body` starts use it, too, unless they are detached.
+  public func use<T>(
+    isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> T
+  ) async rethrows -> T {
+    try await Self.$current.withValue(Self.current + [self], operation: body, isolation: isolation)
   }
 
   /// Of its memory, which `HostView.poolID` names; never reused.
@@ -90,8 +97,7 @@ extension Device {
 
   /// Where buffers that are asked of the device get their memory now.
   var currentPool: PoolCore {
-    if let pool = Pool.current, pool.device === self { return pool.core }
-    return poolCore
+    Pool.current.last { $0.device === self }?.core ?? poolCore
   }
 }
 

@@ -52,7 +52,8 @@ public final class Submission: Sendable {
     if let error { throw error }
   }
 
-  /// Waits without blocking a thread. Throws `.commandBuffer` if the GPU failed.
+  /// Waits without blocking a thread; in a cancelled task too, for the work goes on all the same (`completed()`). Throws
+  /// `.commandBuffer` if the GPU failed.
   public func completed() async throws(IngotError) {
     await work.completed()
     if let error { throw error }

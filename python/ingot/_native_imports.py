@@ -34,15 +34,18 @@ def wrap(  # noqa: PLR0913, PLR0917, the parameters of ingot.h
     label: str | None,
     *,
     read_only: bool,
+    is_spare: bool,
 ) -> Handle:
-    """Makes a buffer of an owner's memory; the owner is kept until Ingot does not use the memory any more."""
+    """Makes a buffer of an owner's memory; the owner is kept until Ingot does not use the memory any more.
+
+    A spare one is not kept where another is, who keeps all pages of the same storage.
+    """
     if owners:
         release_owners()
     with _native.lock:
         token = next(_tokens)
     buffer = place("buffer")
-    # The owner of a storage keeps all pages of it, so for parts of it there need not be more.
-    flags = lib.INGOT_IMPORT_SPARE_OWNER | (lib.INGOT_IMPORT_READ_ONLY if read_only else 0)
+    flags = (lib.INGOT_IMPORT_SPARE_OWNER if is_spare else 0) | (lib.INGOT_IMPORT_READ_ONLY if read_only else 0)
     address = ffi.cast("void *", region.address)
     memory = (address, region.nbytes, region.offset, dtype, shape, len(shape), flags)
     name = optional(label, "the label")

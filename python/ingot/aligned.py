@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ingot.shapes import Shape
 
+_PLAIN: Final = frozenset((np.ndarray, mmap.mmap, memoryview, bytes, bytearray))
 PAGE: Final = 16384
 """Bytes of what Metal calls a page, on every system: what runs here runs on Apple silicon."""
 
@@ -96,6 +97,11 @@ def pages_of(array: npt.NDArray[Any], most: int) -> Span:
 def root(array: npt.NDArray[Any]) -> object:
     """What an array is a view of in the end; itself if it is none."""
     return list(_owners(array))[-1]
+
+
+def is_plain(array: npt.NDArray[Any]) -> bool:
+    """Whether nobody is told when it goes, so that any view of the same memory keeps that as well as it does."""
+    return all(type(owner) in _PLAIN for owner in _owners(array))
 
 
 def is_writable_elsewhere(array: npt.NDArray[Any]) -> bool:

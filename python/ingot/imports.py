@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import _native_imports, dtypes
 from ingot._native_imports import Bytes
-from ingot.aligned import address, is_writable_elsewhere, pages_of, root
+from ingot.aligned import address, is_plain, is_writable_elsewhere, pages_of, root
 from ingot.buffer import Buffer
 from ingot.errors import ArgumentError, IngotError, shown
 from ingot.shapes import extents
@@ -186,7 +186,9 @@ def _wrapped(device: Device, array: npt.NDArray[Any], label: str | None) -> Buff
     region = _native_imports.Region(pages.start, pages.end - pages.start, address(array) - pages.start)
     _storage = _writable_storage(device, region, array)  # alive until it has the window
     read_only = not array.flags.writeable
-    imported = _native_imports.wrap(device._handle, region, code, array.shape, array, label, read_only=read_only)
+    imported = _native_imports.wrap(
+        device._handle, region, code, array.shape, array, label, read_only=read_only, is_spare=is_plain(array)
+    )
     return Buffer._made(device, imported, label)
 
 
@@ -195,7 +197,9 @@ def _writable_storage(device: Device, region: _native_imports.Region, array: npt
     if array.flags.writeable or not is_writable_elsewhere(array):
         return None
     code = dtypes.code(array.dtype)
-    return _native_imports.wrap(device._handle, region, code, array.shape, array, None, read_only=False)
+    return _native_imports.wrap(
+        device._handle, region, code, array.shape, array, None, read_only=False, is_spare=is_plain(array)
+    )
 
 
 def _pages(array: npt.NDArray[Any], most: int) -> Span:

@@ -63,7 +63,8 @@ class ResidencySet(Unpicklable):
     def remove(self, *buffers: Buffer) -> None:
         """Stages the removal of what was added of the buffers' memory (`removeAllocations`), if it was.
 
-        An allocation that several buffers share goes when the last one that was added is removed.
+        All windows of one memory are one. An allocation that several of these share, as a pool's slab, goes when the
+        last of them that was added is removed.
         """
         border.remove(self._open(), _handles(buffers))
 

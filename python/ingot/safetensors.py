@@ -57,6 +57,9 @@ class SafeTensors(Unpicklable, Mapping[str, "Buffer"]):
     """
 
     __slots__ = ("_copies", "_device", "_file", "_header")
+    # Those of Mapping would make all tensors to compare them.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
         text = file_path(path)

@@ -136,3 +136,27 @@ def test_any_number_of_parts_has_one_owner(device: ingot.Device) -> None:
     del whole, kept
     assert owners_go(device)
     assert owner() is None
+
+
+def test_parts_with_an_end_of_their_own_are_kept_each(device: ingot.Device) -> None:
+    class Part:
+        def __init__(self, whole: Any, number: int) -> None:
+            self.__array_interface__ = whole[number].__array_interface__
+            self.whole = whole
+
+        def __del__(self) -> None:
+            ended.append(self)
+
+    ended: list[Part] = []
+    pages = ingot.aligned_empty((4, PAGE // 4))
+    whole = device.wrap(pages)
+    part = device.wrap(Part(pages, 1))
+    part.fill(1)
+    device.zeros(1)
+    gc.collect()
+    assert not ended
+    del part, whole
+    gc.collect()
+    device.zeros(1)
+    assert owners_go(device)
+    assert len(ended) == 1

@@ -189,6 +189,13 @@ def test_c86_names_that_are_not_there(device: ingot.Device, weights: Path) -> No
         pickle.dumps(loaded)
 
 
+def test_one_is_equal_to_itself_alone(device: ingot.Device, weights: Path) -> None:
+    one, other = ingot.load_safetensors(weights, device), ingot.load_safetensors(weights, device)
+    assert one == one  # noqa: PLR0124, which Mapping would make buffers for
+    assert one != other
+    assert len({one, other, one}) == 2
+
+
 def test_the_default_device(weights: Path) -> None:
     assert ingot.load_safetensors(str(weights))["scalar"].device is ingot.Device()
 

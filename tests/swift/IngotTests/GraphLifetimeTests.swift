@@ -104,6 +104,34 @@ import Testing
     #expect(device.memoryStatistics.usedBytes == used)
   }
 
+  @Test("what a refused dispatch would have used is nothing to the graph, and what only a barrier names is")
+  func refusedDispatches() throws {
+    let pool = Pool(device)
+    let copy = try device.kernel("copy", of: Sources.steps)
+    let (x, floats) = try (device.exact.zeros([16], .int32), device.zeros([16], .float32))
+    var scratch: Buffer? = try pool.zeros([16], .int32)
+    var named: Buffer? = try pool.zeros([1 << 16], .int32)
+    let graph = try device.record(ordering: .manual) { encoder in
+      try encoder.dispatch(increment, x, grid: 16)
+      #expect(throws: IngotError.self) { try encoder.dispatch(copy, scratch!, floats, grid: 16) }
+      try encoder.barrier(named!)
+      try encoder.dispatch(increment, x, grid: 16)
+    }
+    scratch = nil
+    named = nil
+    #expect(pool.statistics.usedBytes >= 1 << 18)
+    try graph.replay().wait()
+    let free = Pool(device)
+    let other = try free.zeros([16], .int32)
+    let second = try device.record { encoder in
+      #expect(throws: IngotError.self) { try encoder.dispatch(copy, other, floats, grid: 16) }
+      try encoder.dispatch(increment, x, grid: 16)
+    }
+    #expect(free.reset() == 0)
+    try second.replay().wait()
+    #expect(try x.values(of: Int32.self) == Array(repeating: 3, count: 16))
+  }
+
   @Test("memory of a graph stays in the residency sets") func residency() throws {
     let graph = try graph(of: device.exact.zeros([1 << 16], .int32))
     let count = device.statistics.residentCount

@@ -112,6 +112,7 @@ import Testing
     #expect(pool.limit == nil)
     try pool.setCacheLimit(fraction: 0)
     #expect(pool.cacheLimit == 0)
+    #expect(try failure { try pool.setLimit(fraction: 1e-300) }.message.contains("no byte"))
     for fraction in [-0.1, 1.1, .nan, .infinity] {
       #expect(try failure { try pool.setLimit(fraction: fraction) }.kind == .argument)
       #expect(try failure { try pool.setCacheLimit(fraction: fraction) }.kind == .argument)

@@ -57,6 +57,26 @@ import Testing
     #expect(made.device === other && pool.statistics == PoolStatistics())
   }
 
+  @Test("a pool of another device within keeps this device's pool in use, and so do tasks")
+  func nestedUses() async throws {
+    let (device, pool, inner) = (device, pool, Pool(device))
+    let others = Pool(try Device.isolated())
+    try pool.use {
+      let (outer, innermost) = try (
+        others.use { try device.zeros([64], .int32) }, inner.use { try device.zeros([64], .int32) }
+      )
+      #expect(outer.pool == pool && innermost.pool == inner)
+      #expect(try device.zeros([64], .int32).pool == pool)
+    }
+    let made = try await pool.use {
+      await Task.yield()
+      async let task = device.zeros([64], .int32).pool
+      return try await [task, others.use { try device.zeros([64], .int32).pool }]
+    }
+    #expect(made == [pool, pool])
+    #expect(try device.zeros([64], .int32).pool == device.pool)
+  }
+
   @Test("what a failed batch took is back, and all of it can be had again")
   func failedBatches() throws {
     try pool.setLimit(bytes: 4 << 20)
