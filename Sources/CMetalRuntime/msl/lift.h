@@ -43,8 +43,9 @@ struct unify<A, B, Rest...> : unify<typename unify_two<plain_t<A>, plain_t<B>>::
 template <class... A>
 using unify_t = typename unify<A...>::type;
 
+/// Metal's library has no functions of bfloat: that is what kernels convert to float.
 template <class... A>
-concept floating_operands = floating<unify_t<A...>>;
+concept floating_operands = floating<unify_t<A...>> && !(__is_same(element_t<plain_t<A>>, bfloat) || ...);
 /// Of functions that integers have as well: floats beside integers would fit both, which is ambiguous.
 template <class... A>
 concept only_floating_operands = floating_operands<A...> && (floating<element_t<plain_t<A>>> && ...);

@@ -211,6 +211,7 @@ struct Rewriter {
 
   /// Declarations that differ in nothing but address spaces are one in the erased form.
   private mutating func removeRepetitions(_ declarations: [Declaration], isMember: Bool) {
+    errors += SpaceOverloads(tree, declarations).errors
     var seen: [String: String] = [:]
     for declaration in declarations where declaration.body != nil {
       guard let signature = signature(declaration) else { continue }

@@ -39,4 +39,17 @@ let nameCases: [RunCase] =
         }
         """,
       form: EntryStub.Form.thread, group: (8, 1, 1), threadgroup: [0: 32], expected: counting.reversed()),
+    RunCase(
+      name: "templates of the same name that anything else tells apart",
+      source: """
+        template <class T> float get(device const T *x, uint i) { return x[i]; }
+        template <class T> float get(threadgroup const T *x, uint i) { return x[i]; }
+        template <class T> float get(constant T &x) { return x; }
+        template <class T> float get(T x, float y) { return x + y; }
+        kernel void k(device float *out [[buffer(0)]], device const float *in [[buffer(1)]],
+                      constant float &b [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+          out[i] = get(in, i) + get(b) + get(1, 2.0f);
+        }
+        """,
+      form: EntryStub.Form.group, inputs: [counting, [1]], expected: counting.map { $0 + 4 }),
   ]

@@ -154,6 +154,14 @@ private let programs: [RefusedProgram] = [
   .init(
     "auto template parameter", "template <@auto n> int f() { return n; }",
     "'auto' not allowed in template parameter until C++17"),
+  .init(
+    "templates that constant and device tell apart",
+    "template <class T> int f(constant T *x) { return 1; } template <class T> int @f(device T *x) { return 2; }",
+    "'f' is told from an earlier template by address spaces only"),
+  .init(
+    "templates that constant and thread tell apart",
+    "template <class T> int f(constant T &x, T y) { return 1; } template <class T> int @f(thread T &x, T y) { return 2; }",
+    "'f' is told from an earlier template by address spaces only"),
   .init("long long literal", "constant long x = @1LL;", "'long long' is not supported in Metal"),
   .init("long double literal", "constant float x = @1.0L;", "'long double' is not supported in Metal"),
   .init(

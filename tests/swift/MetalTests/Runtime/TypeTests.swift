@@ -76,6 +76,8 @@ import Testing
     "float f(float a) { return max(a, 0); }", "float f(float a) { return min(1, a); }",
     "half f(half a) { return clamp(a, 0, 1); }", "float4 f(float4 a) { return clamp(a, 0, 1); }",
     "float f(float a) { return max3(a, 0, 1); }", "float f(float a, bool b) { return select(a, 0, b); }",
+    "bfloat f(bfloat a) { return exp(a); }", "bfloat f(bfloat a) { return max(a, a); }",
+    "bool f(bfloat a) { return isnan(a); }", "bfloat2 f(bfloat2 a) { return fma(a, a, a); }",
     "ulong f(thread float *a) { return as_type<ulong>(a); }",
     "float f(int a) { return sqrt(a); }",
     "float f(half a, float b) { return pow(a, b); }",
