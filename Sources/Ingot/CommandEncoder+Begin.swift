@@ -11,8 +11,8 @@ extension CommandEncoder {
   ///
   ///     let encoder = try await device.encoder(label: "step").begun()
   ///
-  /// Whoever comes first is served first. Throws `.state` if none is free and none is committed, and `.timeout` after
-  /// `Device.slotTimeout`.
+  /// Whoever comes first is served first; a task that is cancelled keeps its place. Throws `.state` if none is free and
+  /// none is committed, and `.timeout` after `Device.slotTimeout`.
   @discardableResult
   public func begun() async throws(IngotError) -> CommandEncoder {
     try enter()
