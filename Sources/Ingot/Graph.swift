@@ -54,8 +54,8 @@ public final class Graph: @unchecked Sendable {
     calls = recording.calls
     plan = recording.plan
     // Not what only dispatches that were refused would have used.
-    let named = Set(recording.calls.flatMap(\.barrierBuffers).map(\.storageID))
-    uses = encoder.uses.storages.filter { $0.bytes.end != nil || named.contains($0.storage.id) }
+    let told = recording.plan.storages
+    uses = encoder.uses.storages.filter { told.contains(ObjectIdentifier($0.storage)) }
       .map { Use(storage: $0.storage, bytes: $0.bytes) }
     kernels = encoder.uses.kernels
     forcedBarriers = encoder.forcedBarrierCount

@@ -37,6 +37,19 @@ struct GraphPlan: @unchecked Sendable {
   /// Of barriers for some buffers.
   private var ordered: [Unmanaged<Storage>] = []
 
+  /// All that Metal's encoder is told of, which has to be there at each replay.
+  var storages: Set<ObjectIdentifier> {
+    var told = Set(ordered.map { $0._withUnsafeGuaranteedRef(ObjectIdentifier.init) })
+    for command in commands {
+      switch command {
+      case .buffer(let storage, _, _), .use(let storage, _):
+        told.insert(storage._withUnsafeGuaranteedRef(ObjectIdentifier.init))
+      default: break
+      }
+    }
+    return told
+  }
+
   /// Has Metal's encoder do it all. A serial one needs no barriers.
   func encode(on target: MetalTarget, withBarriers: Bool) {
     bytes.withUnsafeBytes { bytes in

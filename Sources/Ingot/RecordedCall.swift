@@ -32,8 +32,6 @@ struct BufferWindow: Hashable {
 extension RecordedCall {
   var isBarrier: Bool { if case .barrier = self { true } else { false } }
 
-  var barrierBuffers: [Buffer] { if case .barrier(let buffers) = self { buffers } else { [] } }
-
   var arguments: [KernelArgument] {
     switch self {
     case .dispatch(let dispatch): dispatch.kernel.arguments

@@ -104,6 +104,18 @@ import Testing
     #expect(device.memoryStatistics.usedBytes == used)
   }
 
+  @Test("it keeps what kernels are given and do not use") func unusedArguments() throws {
+    let (pool, unused) = (Pool(device), try device.compile(Sources.kinds).kernel("unused"))
+    let x = try device.zeros([8], .float32)
+    var spare: Buffer? = try pool.zeros([1 << 16], .float32)
+    let graph = try device.record { try $0.dispatch(unused, x, spare!, grid: 8) }
+    spare = nil
+    pool.trim()
+    #expect(pool.statistics.usedBytes == 1 << 18)
+    for _ in 0..<3 { try graph.replay().wait() }
+    #expect(try x.values(of: Float.self) == Array(repeating: 1, count: 8))
+  }
+
   @Test("what a refused dispatch would have used is nothing to the graph, and what only a barrier names is")
   func refusedDispatches() throws {
     let pool = Pool(device)
