@@ -202,7 +202,7 @@ extension PoolCore {
     return IngotError(
       .outOfMemory,
       "\(asked) bytes take \(length) new ones, and the pool's limit is \(limit): it has allocations of"
-        + " \(counts.totalBytes), in which \(counts.usedBytes) are used, of which \(counts.cachedBytes) can go, and"
+        + " \(counts.totalBytes), in which \(counts.usedBytes) are used and of which \(counts.cachedBytes) can go, and"
         + " \(state.pendingBytes) are being made; a slab of small buffers stays as long as one of them. Drop buffers, or"
         + " raise the limit"
     )

@@ -62,8 +62,8 @@ extension ResidencySet {
 
   /// Stages the removal of what was added of these buffers' memory (`removeAllocations`); what is not in is left out.
   ///
-  /// An allocation that several storages share, as a pool's slab, goes with the last of them that was added. Throws `.argument` for another
-  /// device's buffer.
+  /// An allocation that several storages share, as a pool's slab, goes with the last of them that was added. Throws
+  /// `.argument` for another device's buffer.
   public func remove(_ buffers: [Buffer]) throws(IngotError) {
     let claims = try claims(of: buffers)
     contents.withLock { contents in

@@ -13,6 +13,7 @@ struct UsedBytes: Sendable {
     written.formUnion(other.written)
   }
 
+  /// Whether anything is written.
   var writes: Bool { written.end > 0 }
 
   /// Where the last of them ends; nil if there are none.

@@ -172,6 +172,7 @@ extension Work {
   }
 
   private func publish() -> [Waiter] {
+    // Its event may be the last reference, and goes outside of the lock.
     let last = pending.withLock { pending in
       finished.store(true, ordering: .releasing)
       defer { (pending.waiters, pending.end) = ([], nil) }

@@ -125,11 +125,11 @@ class CommandEncoder(TakesSlot, EncodesEvents, Unpicklable):
     @property
     def submission(self) -> Submission:
         """What `commit` returned. Raises `StateError` before that: there is nothing to wait for."""
-        if self._submission is None and not self._is_open:
+        if self._submission is not None:
+            return self._submission
+        if not self._is_open:
             raise StateError(self._over)
-        if self._submission is None:
-            raise StateError(f"{self._name} is not committed, so there is nothing to wait for: commit() it first")
-        return self._submission
+        raise StateError(f"{self._name} is not committed, so there is nothing to wait for: commit() it first")
 
     def dispatch(
         self,

@@ -37,12 +37,7 @@ namespace metal {
 MTL_MATH_1(saturate)
 MTL_MATH_1(sign)
 MTL_MATH_2(step)
-template <class A, class B, class C>
-  requires mtl::only_floating_operands<A, B, C>
-MTL_INLINE mtl::unify_t<A, B, C> clamp(A x, B low, C high) {
-  using T = mtl::unify_t<A, B, C>;
-  return mtl::narrow<T>(mtl::core::clamp(mtl::widen(T(x)), mtl::widen(T(low)), mtl::widen(T(high))));
-}
+MTL_MATH_3_OF(mtl::only_floating_operands, clamp)
 MTL_MATH_3(mix)
 MTL_MATH_3(smoothstep)
 }  // namespace metal

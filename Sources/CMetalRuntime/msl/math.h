@@ -19,9 +19,10 @@
     using T = mtl::unify_t<A, B>;                                                   \
     return mtl::narrow<T>(mtl::core::name(mtl::widen(T(x)), mtl::widen(T(y))));     \
   }
-#define MTL_MATH_3(name)                                                                                \
+#define MTL_MATH_3(name) MTL_MATH_3_OF(mtl::floating_operands, name)
+#define MTL_MATH_3_OF(operands, name)                                                                   \
   template <class A, class B, class C>                                                                  \
-    requires mtl::floating_operands<A, B, C>                                                            \
+    requires operands<A, B, C>                                                                          \
   MTL_INLINE mtl::unify_t<A, B, C> name(A x, B y, C z) {                                                \
     using T = mtl::unify_t<A, B, C>;                                                                    \
     return mtl::narrow<T>(mtl::core::name(mtl::widen(T(x)), mtl::widen(T(y)), mtl::widen(T(z))));       \

@@ -42,7 +42,7 @@ struct EntryStub: Sendable {
 
   // MARK: Text
 
-  /// The stub, to stand after the text of the library.
+  /// The stub, to stand after the text of the library. It sees all names there, so its own begin with `mtl_`.
   var text: String {
     let names = kernel.namespaces.map { $0.isEmpty ? "namespace {" : "namespace \($0) {" }
     let head = names + ["namespace mtl_stub {"]

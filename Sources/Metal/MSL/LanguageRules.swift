@@ -67,11 +67,7 @@ struct LanguageRules {
   // MARK: Variables
 
   private mutating func check(_ declaration: Declaration) {
-    if declaration.isTemplate {
-      for index in declaration.tokens.lowerBound..<declaration.start where tree[index] == "auto" {
-        report("'auto' not allowed in template parameter until C++17", index)
-      }
-    }
+    checkForAuto(declaration)
     switch declaration.kind {
     case .variable: checkProgramScope(declaration)
     case .function: checkBody(declaration)
@@ -103,15 +99,17 @@ struct LanguageRules {
     }
   }
 
-  /// In C++14 only lambdas have them.
-  private mutating func checkHead(_ function: Declaration) {
-    for index in function.parameters ?? 0..<0 where tree[index] == "auto" {
+  /// In C++14 only lambdas have parameters of such a type.
+  private mutating func checkForAuto(_ declaration: Declaration) {
+    for index in declaration.tokens.lowerBound..<declaration.start where tree[index] == "auto" {
+      report("'auto' not allowed in template parameter until C++17", index)
+    }
+    for index in declaration.parameters ?? 0..<0 where tree[index] == "auto" {
       report("'auto' not allowed in function prototype", index)
     }
   }
 
   private mutating func checkBody(_ function: Declaration) {
-    checkHead(function)
     guard let body = function.body else { return }
     let isKernel = KernelFinder.isKernel(function, tree)
     for index in body {

@@ -4,7 +4,6 @@
 /// form would choose another one than Metal: `f(constant T *)` and `f(device T *)` for a `device const float *`.
 struct SpaceOverloads {
   private struct Candidate {
-    let declaration: Declaration
     let parameters: [Parameter]
     /// The words that stand for template arguments, and others.
     let words: Set<String>
@@ -19,8 +18,8 @@ struct SpaceOverloads {
     for declaration in declarations where declaration.kind == .function && declaration.isTemplate {
       guard let candidate = candidate(declaration), let name = declaration.name else { continue }
       let key = "\(declaration.namespaces) \(tree[name]) \(candidate.parameters.count)"
-      if let other = candidates[key]?.first(where: { isAmbiguous($0, candidate) }) {
-        report(candidate, other)
+      if candidates[key, default: []].contains(where: { isAmbiguous($0, candidate) }) {
+        report(name)
       }
       candidates[key, default: []].append(candidate)
     }
@@ -30,7 +29,7 @@ struct SpaceOverloads {
     guard declaration.body != nil, let range = declaration.parameters else { return nil }
     let header = declaration.tokens.lowerBound..<declaration.start
     return Candidate(
-      declaration: declaration, parameters: Parameter.parameters(range, tree),
+      parameters: Parameter.parameters(range, tree),
       words: Set(header.filter { tree.isIdentifier($0) }.map { tree[$0] }))
   }
 
@@ -56,8 +55,7 @@ struct SpaceOverloads {
     "template", "typename", "class", "int", "uint", "bool", "short", "ushort", "long", "ulong", "const",
   ]
 
-  private mutating func report(_ candidate: Candidate, _ other: Candidate) {
-    guard let name = candidate.declaration.name else { return }
+  private mutating func report(_ name: Int) {
     errors.append(
       .error(
         "'\(tree[name])' is told from an earlier template by address spaces only, for some arguments: the software Metal"
